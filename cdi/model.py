@@ -1,19 +1,17 @@
 """The CDI spec as values: what stands in a spec file, member for member (CDI SPEC.md 1.1.0).
 
 The types are frozen dataclasses, not validated on construction: :mod:`cdi.validation` says what is wrong with
-one, :mod:`cdi.codec` turns bytes into them and back. ``None`` and an empty tuple mean that a member is absent.
+one, :mod:`cdi.codec` turns bytes into them and back. ``None`` and an empty value mean that a member is absent;
+where the type allows ``None``, an empty value is one that stands in the file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +64,15 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntelRdt:
-    """Cache and memory bandwidth allocation, as in the OCI runtime specification (since 0.7.0)."""
+    """Cache and memory bandwidth allocation, as in the OCI runtime specification (since 0.7.0).
+
+    An empty ``schemata`` is told from an absent one: its mere presence needs version 1.1.0.
+    """
 
     clos_id: str = ""
     l3_cache_schema: str = ""
     mem_bw_schema: str = ""
-    schemata: tuple[str, ...] = ()
+    schemata: tuple[str, ...] | None = None
     enable_monitoring: bool = False
 
 
@@ -87,6 +88,30 @@ class ContainerEdits:
     intel_rdt: IntelRdt | None = None
     additional_gids: tuple[int, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to edit."""
+        return bool(
+            self.device_nodes
+            or self.env
+            or self.mounts
+            or self.hooks
+            or self.additional_gids
+            or self.intel_rdt is not None
+            or self.net_devices
+        )
+
+    def joined(self, other: ContainerEdits) -> ContainerEdits:
+        """Return these edits followed by the other's; of two ``intel_rdt`` the other's stays."""
+        return ContainerEdits(
+            env=self.env + other.env,
+            device_nodes=self.device_nodes + other.device_nodes,
+            net_devices=self.net_devices + other.net_devices,
+            hooks=self.hooks + other.hooks,
+            mounts=self.mounts + other.mounts,
+            intel_rdt=self.intel_rdt if other.intel_rdt is None else other.intel_rdt,
+            additional_gids=self.additional_gids + other.additional_gids,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -94,7 +119,7 @@ class Device:
 
     name: str
     container_edits: ContainerEdits = field(default_factory=ContainerEdits)
-    annotations: Mapping[str, str] = _NOTHING
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +130,4 @@ class Spec:
     kind: str
     devices: tuple[Device, ...]
     container_edits: ContainerEdits = field(default_factory=ContainerEdits)
-    annotations: Mapping[str, str] = _NOTHING
+    annotations: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Code made by programs; see tests/cdi/generate.py."""

@@ -1,6 +1,7 @@
 """Made by tests.cdi.generate from the schema; never edited."""
 # ruff: noqa
 # fmt: off
+# mypy: ignore-errors
 VERSION = "2.22.3"
 import re
 class JsonSchemaValueException(ValueError):
@@ -17,7 +18,7 @@ REGEX_PATTERNS = {
 
 NoneType = type(None)
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0(data, custom_formats={}, name_prefix=None):
+def validate(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -65,16 +66,16 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0(
                 if data__devices_len < 1:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".devices must contain at least 1 items")
                 for data__devices_x, data__devices_item in enumerate(data__devices):
-                    validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_device(data__devices_item, custom_formats, (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()))
+                    validate___definitions_device(data__devices_item, custom_formats, (name_prefix or "data") + ".devices[{data__devices_x}]".format(**locals()))
         if "containerEdits" in data_keys:
             data_keys.remove("containerEdits")
             data__containerEdits = data["containerEdits"]
-            validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_containeredits(data__containerEdits, custom_formats, (name_prefix or "data") + ".containerEdits")
+            validate___definitions_containeredits(data__containerEdits, custom_formats, (name_prefix or "data") + ".containerEdits")
         if data_keys:
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_containeredits(data, custom_formats={}, name_prefix=None):
+def validate___definitions_containeredits(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -103,7 +104,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             if data__deviceNodes_is_list:
                 data__deviceNodes_len = len(data__deviceNodes)
                 for data__deviceNodes_x, data__deviceNodes_item in enumerate(data__deviceNodes):
-                    validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_devicenode(data__deviceNodes_item, custom_formats, (name_prefix or "data") + ".deviceNodes[{data__deviceNodes_x}]".format(**locals()))
+                    validate___definitions_devicenode(data__deviceNodes_item, custom_formats, (name_prefix or "data") + ".deviceNodes[{data__deviceNodes_x}]".format(**locals()))
         if "netDevices" in data_keys:
             data_keys.remove("netDevices")
             data__netDevices = data["netDevices"]
@@ -113,7 +114,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             if data__netDevices_is_list:
                 data__netDevices_len = len(data__netDevices)
                 for data__netDevices_x, data__netDevices_item in enumerate(data__netDevices):
-                    validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_netdevice(data__netDevices_item, custom_formats, (name_prefix or "data") + ".netDevices[{data__netDevices_x}]".format(**locals()))
+                    validate___definitions_netdevice(data__netDevices_item, custom_formats, (name_prefix or "data") + ".netDevices[{data__netDevices_x}]".format(**locals()))
         if "hooks" in data_keys:
             data_keys.remove("hooks")
             data__hooks = data["hooks"]
@@ -123,7 +124,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             if data__hooks_is_list:
                 data__hooks_len = len(data__hooks)
                 for data__hooks_x, data__hooks_item in enumerate(data__hooks):
-                    validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_hook(data__hooks_item, custom_formats, (name_prefix or "data") + ".hooks[{data__hooks_x}]".format(**locals()))
+                    validate___definitions_hook(data__hooks_item, custom_formats, (name_prefix or "data") + ".hooks[{data__hooks_x}]".format(**locals()))
         if "mounts" in data_keys:
             data_keys.remove("mounts")
             data__mounts = data["mounts"]
@@ -133,11 +134,11 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             if data__mounts_is_list:
                 data__mounts_len = len(data__mounts)
                 for data__mounts_x, data__mounts_item in enumerate(data__mounts):
-                    validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_mount(data__mounts_item, custom_formats, (name_prefix or "data") + ".mounts[{data__mounts_x}]".format(**locals()))
+                    validate___definitions_mount(data__mounts_item, custom_formats, (name_prefix or "data") + ".mounts[{data__mounts_x}]".format(**locals()))
         if "intelRdt" in data_keys:
             data_keys.remove("intelRdt")
             data__intelRdt = data["intelRdt"]
-            validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_intelrdt(data__intelRdt, custom_formats, (name_prefix or "data") + ".intelRdt")
+            validate___definitions_intelrdt(data__intelRdt, custom_formats, (name_prefix or "data") + ".intelRdt")
         if "additionalGids" in data_keys:
             data_keys.remove("additionalGids")
             data__additionalGids = data["additionalGids"]
@@ -149,7 +150,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
                 for data__additionalGids_x, data__additionalGids_item in enumerate(data__additionalGids):
                     if not isinstance(data__additionalGids_item, (int)) and not (isinstance(data__additionalGids_item, float) and data__additionalGids_item.is_integer()) or isinstance(data__additionalGids_item, bool):
                         raise JsonSchemaValueException("" + (name_prefix or "data") + ".additionalGids[{data__additionalGids_x}]".format(**locals()) + " must be integer")
-                    if isinstance(data__additionalGids_item, (int, float, Decimal)) and not isinstance(data__additionalGids_item, bool):
+                    if isinstance(data__additionalGids_item, (int, float)) and not isinstance(data__additionalGids_item, bool):
                         if data__additionalGids_item < 0:
                             raise JsonSchemaValueException("" + (name_prefix or "data") + ".additionalGids[{data__additionalGids_x}]".format(**locals()) + " must be bigger than or equal to 0")
                         if data__additionalGids_item > 4294967295:
@@ -158,7 +159,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_intelrdt(data, custom_formats={}, name_prefix=None):
+def validate___definitions_intelrdt(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -202,7 +203,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_mount(data, custom_formats={}, name_prefix=None):
+def validate___definitions_mount(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -249,7 +250,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_hook(data, custom_formats={}, name_prefix=None):
+def validate___definitions_hook(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -304,7 +305,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             data__timeout = data["timeout"]
             if not isinstance(data__timeout, (int)) and not (isinstance(data__timeout, float) and data__timeout.is_integer()) or isinstance(data__timeout, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".timeout must be integer")
-            if isinstance(data__timeout, (int, float, Decimal)) and not isinstance(data__timeout, bool):
+            if isinstance(data__timeout, (int, float)) and not isinstance(data__timeout, bool):
                 if data__timeout < -9223372036854775808:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".timeout must be bigger than or equal to -9223372036854775808")
                 if data__timeout > 9223372036854775807:
@@ -313,7 +314,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_netdevice(data, custom_formats={}, name_prefix=None):
+def validate___definitions_netdevice(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -344,7 +345,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_devicenode(data, custom_formats={}, name_prefix=None):
+def validate___definitions_devicenode(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -379,7 +380,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             data__major = data["major"]
             if not isinstance(data__major, (int)) and not (isinstance(data__major, float) and data__major.is_integer()) or isinstance(data__major, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".major must be integer")
-            if isinstance(data__major, (int, float, Decimal)) and not isinstance(data__major, bool):
+            if isinstance(data__major, (int, float)) and not isinstance(data__major, bool):
                 if data__major < -9223372036854775808:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".major must be bigger than or equal to -9223372036854775808")
                 if data__major > 9223372036854775807:
@@ -389,7 +390,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             data__minor = data["minor"]
             if not isinstance(data__minor, (int)) and not (isinstance(data__minor, float) and data__minor.is_integer()) or isinstance(data__minor, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".minor must be integer")
-            if isinstance(data__minor, (int, float, Decimal)) and not isinstance(data__minor, bool):
+            if isinstance(data__minor, (int, float)) and not isinstance(data__minor, bool):
                 if data__minor < -9223372036854775808:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".minor must be bigger than or equal to -9223372036854775808")
                 if data__minor > 9223372036854775807:
@@ -399,7 +400,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             data__fileMode = data["fileMode"]
             if not isinstance(data__fileMode, (int)) and not (isinstance(data__fileMode, float) and data__fileMode.is_integer()) or isinstance(data__fileMode, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".fileMode must be integer")
-            if isinstance(data__fileMode, (int, float, Decimal)) and not isinstance(data__fileMode, bool):
+            if isinstance(data__fileMode, (int, float)) and not isinstance(data__fileMode, bool):
                 if data__fileMode < 0:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".fileMode must be bigger than or equal to 0")
                 if data__fileMode > 4294967295:
@@ -417,7 +418,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             data__uid = data["uid"]
             if not isinstance(data__uid, (int)) and not (isinstance(data__uid, float) and data__uid.is_integer()) or isinstance(data__uid, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".uid must be integer")
-            if isinstance(data__uid, (int, float, Decimal)) and not isinstance(data__uid, bool):
+            if isinstance(data__uid, (int, float)) and not isinstance(data__uid, bool):
                 if data__uid < 0:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".uid must be bigger than or equal to 0")
                 if data__uid > 4294967295:
@@ -427,7 +428,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             data__gid = data["gid"]
             if not isinstance(data__gid, (int)) and not (isinstance(data__gid, float) and data__gid.is_integer()) or isinstance(data__gid, bool):
                 raise JsonSchemaValueException("" + (name_prefix or "data") + ".gid must be integer")
-            if isinstance(data__gid, (int, float, Decimal)) and not isinstance(data__gid, bool):
+            if isinstance(data__gid, (int, float)) and not isinstance(data__gid, bool):
                 if data__gid < 0:
                     raise JsonSchemaValueException("" + (name_prefix or "data") + ".gid must be bigger than or equal to 0")
                 if data__gid > 4294967295:
@@ -436,7 +437,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data
 
-def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_device(data, custom_formats={}, name_prefix=None):
+def validate___definitions_device(data, custom_formats={}, name_prefix=None):
     if not isinstance(data, (dict)):
         raise JsonSchemaValueException("" + (name_prefix or "data") + " must be object")
     data_is_dict = isinstance(data, dict)
@@ -469,7 +470,7 @@ def validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0_
         if "containerEdits" in data_keys:
             data_keys.remove("containerEdits")
             data__containerEdits = data["containerEdits"]
-            validate_https___github_com_cncf_tags_container_device_interface_spec_1_1_0__definitions_containeredits(data__containerEdits, custom_formats, (name_prefix or "data") + ".containerEdits")
+            validate___definitions_containeredits(data__containerEdits, custom_formats, (name_prefix or "data") + ".containerEdits")
         if data_keys:
             raise JsonSchemaValueException("" + (name_prefix or "data") + " must not contain "+str(data_keys)+" properties")
     return data

@@ -1,0 +1,166 @@
+"""What the real tests stand on: which parts there are, where they lie, and why one is missing.
+
+A part is either unpacked from Debian's archive by `python -m tests.real.provision` or a quality of the
+machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """Packages of one Debian suite, unpacked side by side into a directory of their own."""
+
+    suite: str
+    packages: tuple[str, ...]
+
+    @property
+    def recipe(self) -> str:
+        """What a complete part bears as its stamp; another recipe makes it incomplete again."""
+        return f"{self.suite}: {' '.join(self.packages)}\n"
+
+
+# Libraries are listed where a minimal Debian lacks them; those of the base system are as new or newer.
+UNPACKED = {
+    "containerd-1.6": Unpacked("bookworm", ("containerd",)),
+    "containerd-1.7": Unpacked("trixie", ("containerd",)),
+    "containerd-2": Unpacked("sid", ("containerd",)),
+    "runc": Unpacked("bookworm", ("runc", "libseccomp2")),
+    "busybox": Unpacked("bookworm", ("busybox-static",)),
+    "podman": Unpacked(
+        "bookworm",
+        (
+            *("podman", "conmon", "golang-github-containers-common", "golang-github-containers-image"),
+            *("libassuan0", "libglib2.0-0", "libgpgme11", "libseccomp2", "libsubid4"),
+        ),
+    ),
+    "udev": Unpacked("bookworm", ("udev", "libkmod2")),
+}
+
+
+class MissingPartError(Exception):
+    """A real part that this machine lacks; the pytest plugin makes a skip of it, or in CI a failure."""
+
+
+def cache() -> Path:
+    """Where unpacked parts lie."""
+    return Path(os.environ.get("CDI_SYNC_TEST_CACHE") or REPOSITORY / ".cache" / "real").absolute()
+
+
+def need(*names: str) -> None:
+    """Return if all these parts are here.
+
+    Raises:
+        MissingPartError: naming each that is not, and why.
+    """
+    reasons = [f"{name}: {reason}" for name in names if (reason := missing(name))]
+    if reasons:
+        raise MissingPartError("; ".join(reasons))
+
+
+def tree(name: str) -> Path:
+    """The directory of an unpacked part (it has `usr/bin` and so on).
+
+    Raises:
+        MissingPartError: when it is not here.
+    """
+    need(name)
+    return cache() / name
+
+
+def program(part: str, name: str) -> Path:
+    """An executable of an unpacked part.
+
+    Raises:
+        MissingPartError: when the part is not here.
+    """
+    top = tree(part)
+    places = (top / directory / name for directory in ("usr/bin", "bin", "usr/sbin", "sbin"))
+    return next(place for place in places if place.exists())
+
+
+def libraries(part: str) -> str:
+    """Where the part's own libraries lie, as LD_LIBRARY_PATH wants it."""
+    places = [*tree(part).glob("usr/lib/*-linux-gnu*"), *tree(part).glob("lib/*-linux-gnu*")]
+    return ":".join(map(str, places))
+
+
+def missing(name: str) -> str:
+    """Why this part is missing; empty when it is there."""
+    if name in UNPACKED:
+        return "" if complete(name) else _reasons().get(name, "run python -m tests.real.provision")
+    return MACHINE[name]()
+
+
+def complete(name: str) -> bool:
+    """Whether the part was unpacked to the end, by its present recipe."""
+    try:
+        return (cache() / name / ".recipe").read_text() == UNPACKED[name].recipe
+    except OSError:
+        return False
+
+
+def record(reasons: dict[str, str]) -> None:
+    """Remember for later test runs why parts could not be had."""
+    (cache() / "missing.json").write_text(json.dumps(reasons))
+
+
+def _reasons() -> dict[str, str]:
+    try:
+        reasons: dict[str, str] = json.loads((cache() / "missing.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return reasons
+
+
+def _root() -> str:
+    return "" if os.geteuid() == 0 else "not root"
+
+
+@functools.cache
+def _namespaces() -> str:
+    command = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "true"]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except OSError as error:
+        return str(error)
+    return done.stderr.strip()
+
+
+def _devtmpfs() -> str:
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    kinds = [line.split()[2] for line in mounts if line.split()[1] == "/dev"]
+    return "" if kinds[-1:] == ["devtmpfs"] else "/dev is no devtmpfs, so new devices do not show there"
+
+
+def _kernel_device(path: str, module: str) -> Callable[[], str]:
+    @functools.cache
+    def check() -> str:
+        if not Path(path).exists():
+            subprocess.run(["modprobe", module], check=False, capture_output=True)
+        return "" if Path(path).exists() else f"the kernel has no {module} module here"
+
+    return check
+
+
+# In the order in which they explain each other: without root nothing else is worth naming.
+MACHINE: dict[str, Callable[[], str]] = {
+    "root": _root,
+    "namespaces": _namespaces,
+    "devtmpfs": _devtmpfs,
+    "zram": _kernel_device("/sys/class/zram-control", "zram"),
+    "loop": _kernel_device("/dev/loop-control", "loop"),
+}

@@ -1,0 +1,228 @@
+"""From the checked form of a configuration to settings: globs, templates, kinds and CDI's own edits."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from agent import templates
+from agent.patterns import Pattern, PatternError, path_pattern, value_pattern
+from agent.templates import Template, TemplateError
+from cdi import codec, names, schema, validation, versions
+from cdi.errors import CDIError, Problem
+from cdi.model import ContainerEdits, Device, Spec
+
+from . import files
+from .settings import Declared, DeviceClass, NodeEdits, Selector, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from . import model
+    from .positions import Path
+
+Fault = tuple["Path", str, str]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_FIELDS = 'write it like "{ID_SERIAL_SHORT|ID_PATH|sysname}"; docs/configuration.md lists the fields'
+
+
+def compile_config(config: model.Config, place: Callable[[Path], str]) -> tuple[Settings, list[Fault]]:
+    """Compile a configuration that fits the model; ``place`` tells where a path stands.
+
+    Returns the settings and every fault found: path, fact, advice. With faults the settings are of no use.
+    """
+    faults: list[Fault] = []
+    classes = []
+    seen: dict[str, str] = {}
+    for index, entry in enumerate(config.classes):
+        path: Path = ("class", index)
+        compiler = _Compiler(path, faults)
+        classes.append(compiler.device_class(entry, place((*path, "kind"))))
+        if entry.kind and entry.kind in seen:
+            compiler.fault(("kind",), f"{entry.kind!r} is the kind of another class already, at {seen[entry.kind]}",
+                           "a kind is one spec file: merge the classes, or name one differently")  # fmt: skip
+        seen.setdefault(entry.kind, place((*path, "kind")))
+    faults += _agent_faults(config.agent)
+    return _settings(config.agent, tuple(classes)), faults
+
+
+def _settings(agent: model.Agent, classes: tuple[DeviceClass, ...]) -> Settings:
+    return Settings(
+        spec_dir=os.path.normpath(agent.spec_dir),
+        state_dir=os.path.normpath(agent.state_dir),
+        settle=seconds(agent.settle),
+        resync=max(1.0, seconds(agent.resync)),
+        max_cdi_version=agent.max_cdi_version,
+        log=agent.log,
+        classes=classes,
+        files=(),
+    )
+
+
+def _agent_faults(agent: model.Agent) -> list[Fault]:
+    version = agent.max_cdi_version
+    if version is None or version in versions.ALL:
+        return []
+    known = ", ".join(versions.ALL)
+    return [(("agent", "max_cdi_version"), f"{version!r} is no version of CDI", f"known are {known}")]
+
+
+def seconds(text: str) -> float:
+    """Turn ``"100ms"``, ``"1.5s"``, ``"10m"``, ``"2h"`` or ``"7d"`` into seconds."""
+    number = text.rstrip("mshd")
+    return float(number) * _UNITS[text[len(number) :]]
+
+
+class _Compiler:
+    """Compiles one class; notes faults instead of stopping at the first."""
+
+    def __init__(self, path: Path, faults: list[Fault]) -> None:
+        self.path = path
+        self.faults = faults
+
+    def fault(self, path: Path, message: str, hint: str) -> None:
+        self.faults.append(((*self.path, *path), message, hint))
+
+    def device_class(self, entry: model.Class, origin: str) -> DeviceClass:
+        if entry.preset is not None and entry.preset not in files.preset_names():
+            known = ", ".join(files.preset_names())
+            self.fault(("preset",), f"there is no preset {entry.preset!r}", f"known are {known}")
+        self.kind(entry)
+        if not entry.select and not entry.device and entry.preset is None:
+            self.fault((), "takes no device", "add a [[class.select]] or a [[class.device]], or name a preset")
+        edits = self.edits(entry.container_edits, ("containerEdits",))
+        self.same_names(entry)
+        return DeviceClass(
+            kind=entry.kind,
+            origin=origin,
+            name=self.template(entry.name, ("name",)),
+            selects=tuple(self.selector(one, ("select", index)) for index, one in enumerate(entry.select)),
+            excludes=tuple(self.selector(one, ("exclude", index)) for index, one in enumerate(entry.exclude)),
+            node=self.node(entry.node),
+            container_edits=edits,
+            declared=tuple(self.declared(one, ("device", index)) for index, one in enumerate(entry.device)),
+        )
+
+    def kind(self, entry: model.Class) -> None:
+        if not entry.kind:
+            self.fault(("kind",), "is missing", 'a class needs a kind, such as "acme.com/modem"')
+        elif reason := names.kind_problem(entry.kind):
+            self.fault(("kind",), reason, 'write it like "acme.com/modem"')
+
+    def same_names(self, entry: model.Class) -> None:
+        seen: dict[str, int] = {}
+        for index, device in enumerate(entry.device):
+            if seen.setdefault(device.name, index) != index:
+                self.fault(("device", index, "name"), f"{device.name!r} is declared twice", "rename one")
+
+    def template(self, text: str, path: Path) -> Template:
+        try:
+            return templates.parse(text)
+        except TemplateError as error:
+            self.fault(path, f"this template cannot be used: {error}", _FIELDS)
+            return Template(text, ())
+
+    def selector(self, entry: model.Select, path: Path) -> Selector:
+        selector = Selector(
+            devnode=self.patterns(entry.devnode, (*path, "devnode"), path_pattern),
+            subsystem=self.patterns(entry.subsystem, (*path, "subsystem"), value_pattern),
+            properties=self.tables(entry.properties, (*path, "properties")),
+            attributes=self.tables(entry.attributes, (*path, "attributes")),
+        )
+        if selector == Selector():
+            self.fault(path, "has no key, and would take every device", "give at least one, such as devnode")
+        for name in selector.attributes:
+            if name.startswith("/") or ".." in name.split("/"):
+                self.fault(
+                    (*path, "attributes", name),
+                    "leads out of the device's own directory",
+                    'write it like "queue/rotational"',
+                )
+        return selector
+
+    def tables(self, entries: dict[str, model.Globs], path: Path) -> dict[str, tuple[Pattern, ...]]:
+        return {name: self.patterns(globs, (*path, name), value_pattern) for name, globs in entries.items()}
+
+    def patterns(self, globs: model.Globs, path: Path, compile_one: Callable[[str], Pattern]) -> tuple[Pattern, ...]:
+        if isinstance(globs, str):
+            return self.pattern(globs, path, compile_one)
+        return tuple(
+            pattern for index, glob in enumerate(globs) for pattern in self.pattern(glob, (*path, index), compile_one)
+        )
+
+    def pattern(self, glob: str, path: Path, compile_one: Callable[[str], Pattern]) -> tuple[Pattern, ...]:
+        try:
+            return (compile_one(glob),)
+        except PatternError as error:
+            self.fault(
+                path,
+                f"this glob cannot be used: {error}",
+                "correct it; globs know *, ?, [a-z] and, in paths, **",
+            )
+            return ()
+
+    def node(self, entry: model.Node) -> NodeEdits:
+        if len(set(entry.permissions)) < len(entry.permissions):
+            self.fault(
+                ("node", "permissions"),
+                f"{entry.permissions!r} repeats a letter",
+                "write each of r, w, m once",
+            )
+        if entry.path is None:
+            return NodeEdits(permissions=entry.permissions, group=entry.group)
+        try:
+            path = templates.parse(entry.path, extra=templates.IN_EDITS)
+        except TemplateError as error:
+            self.fault(("node", "path"), f"this template cannot be used: {error}", _FIELDS)
+            return NodeEdits()
+        if not entry.path.startswith("/") or any(part in ("", ".", "..") for part in entry.path[1:].split("/")):
+            self.fault(
+                ("node", "path"),
+                "must be an absolute path without empty, '.' or '..' parts",
+                'write it like "/dev/block/{name}"',
+            )
+        return NodeEdits(permissions=entry.permissions, path=path, group=entry.group)
+
+    def declared(self, entry: model.Declared, path: Path) -> Declared:
+        if reason := names.device_problem(entry.name) if entry.name else "is missing":
+            self.fault((*path, "name"), reason, "name it with letters, digits and . _ - :")
+        edits = self.edits(entry.container_edits, (*path, "containerEdits"))
+        if not entry.container_edits:
+            self.fault(path, "edits nothing", "add containerEdits, such as deviceNodes")
+        device = Device(name=entry.name, container_edits=edits, annotations=entry.annotations)
+        return Declared(device=device, always=entry.when == "always")
+
+    def edits(self, raw: dict[str, Any], path: Path) -> ContainerEdits:
+        """Check CDI's own edits as part of the smallest spec that could hold them."""
+        if not raw:
+            return ContainerEdits()
+        document = {
+            "cdiVersion": versions.ALL[-1],
+            "kind": "vendor.example/class",
+            "devices": [{"name": "device", "containerEdits": raw}],
+        }
+        problems = list(schema.check(document))
+        spec = None
+        if not problems:
+            spec, problems = _decoded(document)
+        for problem in problems:
+            inner = _steps(problem.where)[3:]
+            self.fault((*path, *inner), problem.message, problem.hint or "see CDI's SPEC.md")
+        return spec.devices[0].container_edits if spec and not problems else ContainerEdits()
+
+
+def _decoded(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:
+    try:
+        spec = codec.decode(json.dumps(document, default=str).encode())
+    except CDIError as error:
+        return None, list(error.problems)
+    return spec, list(validation.check(spec))
+
+
+def _steps(where: str) -> Path:
+    """Turn ``devices[0].containerEdits.env[1]`` into its steps."""
+    return tuple(name or int(index) for name, index in _STEP.findall(where.strip()))

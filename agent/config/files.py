@@ -1,0 +1,134 @@
+"""Configuration files: which there are, whether they may be trusted, and their text."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from cdi.errors import CDIError, Problem
+
+from . import places
+
+EMBEDDED = "built-in default"
+SIZE_LIMIT = 4 * 1024 * 1024
+_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+class ConfigError(CDIError):
+    """A configuration cannot be used; ``problems`` says why, all that could be found at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: where it is, its text, and the document that the text holds."""
+
+    path: str
+    text: str = field(repr=False)
+    document: dict[str, Any] = field(repr=False)
+
+
+def read(explicit: str | None) -> tuple[Source, ...]:
+    """Read all configuration files; without any, the default that comes with this program.
+
+    Raises:
+        ConfigError: one is missing, unreadable, writable by others, too large, or not TOML.
+    """
+    try:
+        found = places.paths(explicit)
+    except OSError as error:
+        raise ConfigError(_unreadable(places.DROP_INS, error)) from None
+    if not found:
+        text = (resources.files("agent.presets") / "default.toml").read_text("utf-8")
+        return (parse(EMBEDDED, text),)
+    return tuple(parse(path, _text(path)) for path in found)
+
+
+def preset(name: str) -> Source | None:
+    """Return the built-in class of that name."""
+    if name not in preset_names():
+        return None
+    text = (resources.files("agent.presets") / "classes" / f"{name}.toml").read_text("utf-8")
+    return parse(f"preset {name}", text)
+
+
+def preset_names() -> tuple[str, ...]:
+    """Name the built-in classes, sorted."""
+    entries = (resources.files("agent.presets") / "classes").iterdir()
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")))
+
+
+def parse(path: str, text: str) -> Source:
+    """Parse TOML.
+
+    Raises:
+        ConfigError: it is not TOML; ``where`` has the line and the column.
+    """
+    try:
+        return Source(path, text, tomllib.loads(text))
+    except RecursionError:
+        problem = Problem(path, "is nested too deeply to be a configuration", "write it flat")
+    except ValueError as error:  # TOMLDecodeError, and int()'s limit on digits
+        problem = _syntax(path, text, str(error))
+    raise ConfigError(problem)
+
+
+def _syntax(path: str, text: str, message: str) -> Problem:
+    at = _AT.search(message)
+    fact = message[: at.start()] if at else message
+    end = f"{path}:{text.count(chr(10)) + 1}"
+    where = path if not at else f"{path}:{at[1]}:{at[2]}" if at[1] else end
+    return Problem(where, f"this is not TOML: {fact[:1].lower()}{fact[1:]}", "correct it; nothing was changed")
+
+
+def _text(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise ConfigError(_unreadable(path, error)) from None
+    with open(descriptor, "rb") as file:
+        _refuse_unless_private(path, descriptor)
+        try:
+            content = file.read(SIZE_LIMIT + 1)
+        except OSError as error:
+            raise ConfigError(_unreadable(path, error)) from None
+    if len(content) > SIZE_LIMIT:
+        raise ConfigError(Problem(path, "is larger than 4 MiB", "this is hardly a configuration; name another file"))
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(Problem(f"{path}:{line}", "is not UTF-8 text", "save it as UTF-8")) from None
+
+
+def _unreadable(path: str, error: OSError) -> Problem:
+    hint = {
+        FileNotFoundError: "name a file that exists, or leave --config out for the standard ones",
+        PermissionError: "run as a user who may read it",
+    }.get(type(error), "see to the file and its disk")
+    return Problem(path, f"cannot be read: {(error.strerror or str(error)).lower()}", hint)
+
+
+def _refuse_unless_private(path: str, descriptor: int) -> None:
+    """Refuse a file that somebody else could have written: its content decides what containers may open."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(Problem(path, "is not a regular file", "name a file"))
+    if os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
+        return
+    directory = os.path.dirname(os.path.realpath(path))
+    for place, facts in ((path, status), (directory, os.stat(directory))):
+        if facts.st_uid not in (0, os.geteuid()):
+            raise ConfigError(
+                Problem(place, f"belongs to user {facts.st_uid}, who could change what containers get",
+                        f"give it to the user who runs this: chown {os.geteuid()} {place}")
+            )  # fmt: skip
+        if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise ConfigError(
+                Problem(place, f"can be written by others (mode {stat.S_IMODE(facts.st_mode):04o})",
+                        f"take that away: chmod go-w {place}")
+            )  # fmt: skip

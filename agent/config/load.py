@@ -1,0 +1,252 @@
+"""From files to settings: merge, check against the model, compile; every fault is told with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import os
+import re
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+from cdi.errors import Problem
+
+from . import compiling, files
+from .files import ConfigError, Source
+from .model import Config
+from .positions import Path, nearest, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .settings import Settings
+
+_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
+          list: "a list", dict: "a table"}  # fmt: skip
+_WANTED = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "dataclass_type": "a table",
+    "tuple_type": "a list",
+}
+_FORMS = {
+    "^/": "an absolute path",
+    "^[rwm]{1,3}$": "made of the letters r, w and m",
+    r"^[0-9]+\.[0-9]+\.[0-9]+$": 'a CDI version such as "0.5.0"',
+    r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$": 'a time such as "100ms", "30s" or "10m"',
+}
+
+
+def load(explicit: str | None, *, spec_dir: str | None = None, state_dir: str | None = None) -> Settings:
+    """Read, check and compile the configuration; the directories given here replace the configured ones.
+
+    Raises:
+        ConfigError: something is wrong; all faults that could be found at once.
+    """
+    sources = files.read(explicit)
+    merged = Merged(sources)
+    problems = [merged.problem(path, message, hint) for path, message, hint in _faults(merged.document)]
+    if problems:
+        raise ConfigError(*sorted(set(problems), key=problems.index))
+    config = _adapter().validate_python(merged.document)
+    settings, faults = compiling.compile_config(config, merged.place)
+    if faults:
+        raise ConfigError(*(merged.problem(*fault) for fault in faults))
+    return dataclasses.replace(
+        settings,
+        spec_dir=os.path.abspath(spec_dir) if spec_dir else settings.spec_dir,
+        state_dir=os.path.abspath(state_dir) if state_dir else settings.state_dir,
+        files=tuple(source.path for source in sources if source.path != files.EMBEDDED),
+    )
+
+
+class Merged:
+    """Several documents as one: later tables merge, later values replace, classes accumulate."""
+
+    def __init__(self, sources: tuple[Source, ...]) -> None:
+        self.sources = sources
+        self.document: dict[str, Any] = {}
+        self._classes: list[tuple[Source, int]] = []
+        for source in sources:
+            self._add(source)
+        self._apply_presets()
+
+    def _add(self, source: Source) -> None:
+        document = dict(source.document)
+        classes = document.pop("class", None)
+        _merge(self.document, document)
+        if isinstance(classes, list):
+            self.document.setdefault("class", []).extend(classes)
+            self._classes += [(source, index) for index in range(len(classes))]
+        elif classes is not None:
+            self.document["class"] = classes
+
+    def _apply_presets(self) -> None:
+        classes = self.document.get("class")
+        if not isinstance(classes, list):
+            return
+        for index, entry in enumerate(classes):
+            name = entry.get("preset") if isinstance(entry, dict) else None
+            source = files.preset(name) if isinstance(name, str) else None
+            if source is not None:
+                start: dict[str, Any] = {}
+                _merge(start, source.document["class"][0])
+                _merge(start, entry)
+                classes[index] = start
+
+    def origin(self, path: Path) -> tuple[Source, Path]:
+        """Return the file that a path of the merged document comes from, and the path there."""
+        match path:
+            case ("class", int(index), *rest) if index < len(self._classes):
+                source, own = self._classes[index]
+                return source, ("class", own, *rest)
+        for source in reversed(self.sources):
+            if _has(source.document, path[:2]) or _has(source.document, path[:1]):
+                return source, path
+        return self.sources[-1], path
+
+    def place(self, path: Path) -> str:
+        """Return ``file:line:column`` of a path of the merged document."""
+        source, own = self.origin(path)
+        position = nearest(_places(source.path, source.text), own)
+        return f"{source.path}:{position.line}:{position.column}" if position else source.path
+
+    def problem(self, path: Path, message: str, hint: str) -> Problem:
+        """Return a fault of the merged document with file, line, column and key."""
+        _, own = self.origin(path)
+        return Problem(f"{self.place(path)}: {spelled(own)}" if own else self.place(path), message, hint)
+
+
+@functools.lru_cache(maxsize=64)
+def _places(_path: str, text: str) -> dict[Path, Any]:
+    try:
+        return dict(places(text))
+    except RecursionError:  # tomllib got through by a hair; the file's name must do
+        return {}
+
+
+def spelled(path: Path) -> str:
+    """Write a path as one reads it: ``class[2].select[0].devnode``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if re.fullmatch(r"[\w-]+", part) else f'"{part}"')
+    return text
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            into[key] = dict(into[key])
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _has(document: Any, path: Path) -> bool:
+    for part in path:
+        if not isinstance(document, dict) or part not in document:
+            return False
+        document = document[part]
+    return True
+
+
+@functools.cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter  # 100 ms that only parsing pays
+
+    return TypeAdapter(Config)
+
+
+def _faults(document: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
+    """Check a raw document against the model; yields path, fact and advice of each fault."""
+    from pydantic import ValidationError
+
+    try:
+        _adapter().validate_python(document)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            if fault["loc"][-1] == "str" and isinstance(fault["input"], list):
+                continue  # the branch of a union that was not meant; its other branch tells the fault
+            yield _sentence(fault, document)
+
+
+def _sentence(fault: Any, document: dict[str, Any]) -> tuple[Path, str, str]:
+    path = _real(fault["loc"], document)
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind == "unexpected_keyword_argument":
+        known = known_keys(path[:-1])
+        close = difflib.get_close_matches(str(path[-1]), known, 1)
+        return (
+            path,
+            "unknown key",
+            f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}",
+        )
+    if kind == "literal_error":
+        return path, f"must be {context['expected']}, not {_shown(fault['input'])}", "choose one of these"
+    if kind == "string_pattern_mismatch":
+        return path, f"must be {_FORMS[context['pattern']]}, not {_shown(fault['input'])}", "correct it"
+    if len(path) < len(fault["loc"]):
+        return (
+            path,
+            f"must be a glob or a list of globs, not {_kind_of(fault['input'])}",
+            'write it like "a*" or ["a*", "b"]',
+        )
+    wanted = _WANTED.get(kind, "something else")
+    return path, f"must be {wanted}, not {_kind_of(fault['input'])}", f"write {wanted}"
+
+
+def _real(location: tuple[str | int, ...], document: Any) -> Path:
+    """Drop what pydantic adds to a location to name the branch of a union it tried."""
+    path: Path = ()
+    for part in location:
+        if (
+            isinstance(part, str)
+            and part in ("str", "tuple[str, ...]")
+            and not (isinstance(document, dict) and part in document)
+        ):
+            continue
+        path = (*path, part)
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            document = None
+    return path
+
+
+def _kind_of(value: object) -> str:
+    return _NAMES.get(type(value), "a date or time")
+
+
+def _shown(value: object) -> str:
+    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
+
+
+def known_keys(path: Path) -> list[str]:
+    """Name the keys that may stand in the table at ``path``, in the model's order."""
+    model: Any = Config
+    for part in path:
+        if isinstance(part, str) and dataclasses.is_dataclass(model):
+            model = _field_type(model, part)
+    return [_alias(field) for field in dataclasses.fields(model)] if dataclasses.is_dataclass(model) else []
+
+
+def _alias(field: dataclasses.Field[Any]) -> str:
+    return str(field.metadata.get("alias", field.name))
+
+
+def _field_type(model: Any, key: str) -> Any:
+    hints = typing.get_type_hints(model)
+    for field in dataclasses.fields(model):
+        if _alias(field) == key:
+            hint = hints[field.name]
+            if typing.get_origin(hint) is tuple:
+                return typing.get_args(hint)[0]
+            return hint if not isinstance(hint, types.UnionType) else None
+    return None

@@ -1,0 +1,104 @@
+"""What may stand in a configuration file, key by key: the one source of parsing, schema and reference page.
+
+Plain dataclasses; pydantic reads them (through a ``TypeAdapter``) together with the metadata of each field:
+``description`` and, where TOML's spelling differs, ``alias``. Scalars are strict: ``"4"`` is no number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+Globs = str | tuple[str, ...]
+
+_STRICT = {"extra": "forbid"}
+DEFAULT_NAME = "{DM_UUID|link|serial|ID_PATH|sysname}"
+
+
+def _key(description: str, /, *, default: Any = None, factory: Any = None, **rules: Any) -> Any:
+    metadata = {"description": description, **rules}
+    if factory is not None:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _duration(description: str, default: str) -> Any:
+    return _key(description, default=default, pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """The table ``[agent]``."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    spec_dir: str = _key("where the specs go", default="/etc/cdi", pattern="^/")
+    state_dir: str = _key("what must survive a restart", default="/var/lib/cdi-sync", pattern="^/")
+    settle: str = _duration(
+        "quiet time within a burst of events, at most ten times that; the first event acts at once", "100ms"
+    )
+    resync: str = _duration("a full pass even without events", "10m")
+    max_cdi_version: str | None = _key(
+        "never write a spec that needs a newer cdiVersion than this", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$"
+    )
+    log: Literal["text", "json"] = _key("form of the log lines on standard error", default="text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select:
+    """One ``[[class.select]]`` or ``[[class.exclude]]``: all keys must match, a list means any of its globs."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    devnode: Globs = _key("the device node or any link to it; `*` stops at `/`, `**` crosses it", default=())
+    subsystem: Globs = _key("the kernel's subsystem, such as `block`, `tty` or `drm`", default=())
+    properties: dict[str, Globs] = _key("udev properties by name", factory=dict)
+    attributes: dict[str, Globs] = _key("sysfs attributes by path below the device", factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """The table ``[class.node]``: how a device's node looks in the container."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    permissions: str = _key("what the container may do: r, w, m", default="rw", pattern="^[rwm]{1,3}$")
+    path: str | None = _key("path inside the container, a template; default: the host node's own")
+    group: bool = _key("add the node's group to the container process", default=False, strict=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One ``[[class.device]]``: a device written as it stands here, not discovered."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    name: str = _key("the CDI device name", default="")
+    container_edits: dict[str, Any] = _key("CDI's own edits", factory=dict, alias="containerEdits")
+    annotations: dict[str, str] = _key("CDI's own annotations", factory=dict)
+    when: Literal["present", "always"] = _key(
+        "its health: while its nodes exist, or without a check", default="present"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Class:
+    """One ``[[class]]``: one CDI kind, and so one spec file."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    preset: str | None = _key("a built-in class to start from; keys given here override its own")
+    kind: str = _key("the CDI kind, `vendor/class`", default="")
+    name: str = _key("device name, a template; must be stable and unique", default=DEFAULT_NAME)
+    select: tuple[Select, ...] = _key("a device is taken when any of these matches", default=())
+    exclude: tuple[Select, ...] = _key("and none of these does", default=())
+    node: Node = _key("how the node looks in the container", factory=Node)
+    container_edits: dict[str, Any] = _key(
+        "CDI's own edits, for every container using this class", factory=dict, alias="containerEdits"
+    )
+    device: tuple[Declared, ...] = _key("devices that are declared, not discovered", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole configuration."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    version: Literal[1] = _key("version of the configuration's form", default=1)
+    agent: Agent = _key("the agent itself", factory=Agent)
+    classes: tuple[Class, ...] = _key("the classes of devices", default=(), alias="class")

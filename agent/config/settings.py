@@ -1,0 +1,79 @@
+"""What the agent runs on: a configuration that was checked, with every glob and template compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from cdi.model import ContainerEdits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.patterns import Pattern
+    from agent.templates import Template
+    from cdi.model import Device
+
+SPEC_PREFIX = "cdi-sync+"
+SPEC_SUFFIX = ".json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """One compiled select or exclude: all given keys must match, each through any of its patterns."""
+
+    devnode: tuple[Pattern, ...] = ()
+    subsystem: tuple[Pattern, ...] = ()
+    properties: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
+    attributes: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeEdits:
+    """How a device's node looks in the container; ``path`` is ``None`` for the host's own."""
+
+    permissions: str = "rw"
+    path: Template | None = None
+    group: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A device that is written as configured; ``always``: its health is not looked at."""
+
+    device: Device
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceClass:
+    """One CDI kind: which devices it takes, what they are called, and what using one changes."""
+
+    kind: str
+    origin: str
+    name: Template
+    selects: tuple[Selector, ...] = ()
+    excludes: tuple[Selector, ...] = ()
+    node: NodeEdits = field(default_factory=NodeEdits)
+    container_edits: ContainerEdits = field(default_factory=ContainerEdits)
+    declared: tuple[Declared, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """The spec file's name; ``+`` occurs in no kind, so two kinds never share one."""
+        return f"{SPEC_PREFIX}{self.kind.replace('/', '+')}{SPEC_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration; times are in seconds."""
+
+    spec_dir: str
+    state_dir: str
+    settle: float
+    resync: float
+    max_cdi_version: str | None
+    log: Literal["text", "json"]
+    classes: tuple[DeviceClass, ...]
+    files: tuple[str, ...]
+    """The files that were read, in order; the embedded default counts as none."""

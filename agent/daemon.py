@@ -1,0 +1,313 @@
+"""The living agent: settings, watches and passes in one event loop, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import pickle
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.config import places
+from agent.config.settings import Settings
+from agent.discovery import globs
+from agent.discovery.udev import UdevDatabase
+from agent.plan import Remove
+from agent.reconcile import Reconciler
+from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
+from agent.watch import Files, Interest, Uevents, Wake
+from cdi.errors import CDIError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from agent.plan import Change
+    from agent.reconcile import Outcome
+
+_log = logging.getLogger("cdi-sync")
+_RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
+_LOAD_LIMIT = 60.0  # seconds for the child that parses the configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; it outranks every configuration file, also later ones."""
+
+    config: str | None = None
+    spec_dir: str | None = None
+    state_dir: str | None = None
+
+
+async def load(options: Options) -> Settings:
+    """Load the settings in a child process, since what parses them is larger than this agent at rest.
+
+    Raises:
+        CDIError: they cannot be used.
+    """
+    arguments = [f"--{name}={value}" for name in ("config", "spec-dir", "state-dir")
+                 if (value := getattr(options, name.replace("-", "_"))) is not None]  # fmt: skip
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "agent.config", *arguments,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(_LOAD_LIMIT):
+            answer, _ = await child.communicate()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        raise CDIError(
+            Problem("configuration", "takes too long to read", "see to its disk; the last good one stays in force")
+        ) from None
+    if child.returncode != 0:
+        raise CDIError(Problem("configuration", f"its parser ended with {child.returncode}", "see the lines above"))
+    settings = pickle.loads(answer)  # noqa: S301 - our own child wrote it
+    if isinstance(settings, Settings):
+        return settings
+    raise CDIError(*settings)
+
+
+class Agent:
+    """Keeps one spec directory true until it is told to stop."""
+
+    def __init__(self, options: Options, settings: Settings) -> None:
+        self._options = options
+        self._udev = UdevDatabase()
+        self._stopping = False
+        self._reload = False
+        self._failures = 0
+        self._told = _Told()
+        self._adopt(settings)
+        self._config = _config_signature(options)
+        self.wake = Wake(settings.settle)
+
+    def _adopt(self, settings: Settings) -> None:
+        self.settings = settings
+        self._directory = SpecDirectory(settings.spec_dir)
+        self._reconciler = Reconciler(self._directory, self._udev)
+        self._writer: Writer | None = None
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+        Raises:
+            StoreError: at the start, when another process has the spec directory or it may not be written.
+        """
+        self._listen_to_signals()
+        self._take_directory()
+        files = Files(self.wake.up)
+        uevents = Uevents(self._udev, self.wake.up) if self._udev.available else None
+        if uevents is None:
+            _log.warning(
+                "libudev is not installed, so no event tells of devices; install libudev1, until then the resync does"
+            )
+        files.start()
+        try:
+            files.watch(self._wanted())
+            if uevents:
+                uevents.start()  # before the first look, so that nothing falls in between
+            while not self._stopping:
+                await self._refresh_settings()
+                delay = self._pass()
+                files.watch(self._wanted())
+                await self.wake.due(delay)
+        finally:
+            files.stop()
+            if self._writer:
+                self._writer.close()
+        _log.info("stopped; the specs stay")
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self.wake.up()
+
+    def _hang_up(self) -> None:
+        self._reload = True
+        self.wake.up()
+
+    def _take_directory(self) -> None:
+        """Take the lock at the start; what another user or process could not heal by itself ends the agent."""
+        try:
+            self._writer = Writer(self._directory, create=True)
+        except StoreError as error:
+            if error.busy or not error.permitted:
+                raise
+
+    async def _refresh_settings(self) -> None:
+        """Load the configuration again if it changed; one that cannot be used leaves the last good one in force."""
+        signature = _config_signature(self._options)
+        if signature == self._config and not self._reload:
+            return
+        self._reload, self._config = False, signature
+        try:
+            settings = await load(self._options)
+        except CDIError as error:
+            for problem in error.problems:
+                _log.error("%s", problem)
+            _log.error("the configuration is refused; the last good one stays in force")
+            return
+        if settings == self.settings:
+            return
+        _log.info("configuration loaded: %d classes", len(settings.classes))
+        if settings.spec_dir != self.settings.spec_dir:
+            if self._writer:
+                self._writer.close()
+            self._adopt(settings)
+        self.settings = settings
+        self.wake.settle = settings.settle
+
+    def _pass(self) -> float:
+        """Make one pass; returns the seconds after which to look again even if nothing happens."""
+        try:
+            outcome = self._reconciler.run(self.settings, self._ready_writer())
+        except StoreError as error:
+            self._told.failures([error])
+            return self._retry()
+        self._told.outcome(outcome, self._directory.path)
+        grown = bool(outcome.pending - self._told.pending)
+        self._told.pending = outcome.pending
+        self.wake.looked(too_early=grown and not outcome.changes)
+        if outcome.failures or outcome.pending:
+            return self._retry()
+        self._failures = 0
+        return self.settings.resync
+
+    def _ready_writer(self) -> Writer:
+        """Return the lock, taken again where the directory was replaced.
+
+        A directory that vanished is not made again: it may be a file system that is not mounted just now, and
+        specs below the mount point would be lost.
+        """
+        if self._writer and self._writer.valid:
+            return self._writer
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+        self._writer = Writer(self._directory, create=False)
+        return self._writer
+
+    def _retry(self) -> float:
+        self._failures += 1
+        return min(_RETRY_LIMIT, 2.0 ** min(self._failures - 1, 10), self.settings.resync)
+
+    def _wanted(self) -> dict[str, Interest]:
+        """Name the directories to watch, and what matters in each."""
+        wanted = {self.settings.spec_dir: Interest(self._spec_matters, content=True)}
+        for path in places.directories(self._options.config):
+            wanted[path] = Interest(_any, content=True)
+        for directory, interest in self._node_directories():
+            wanted.setdefault(directory, interest)
+        return wanted
+
+    def _spec_matters(self, path: str) -> bool:
+        """What we wrote ourselves is no news."""
+        name = os.path.basename(path)
+        return not passing(name) and not self._directory.as_left(name)
+
+    def _node_directories(self) -> Iterator[tuple[str, Interest]]:
+        for device_class in self.settings.classes:
+            for selector in device_class.selects:
+                for pattern in selector.devnode:
+                    directory = globs.watched_directory(pattern)
+                    deep = "/" in pattern.text[len(directory) + 1 :] and not f"{directory}/".startswith("/dev/")
+                    yield directory, Interest(_any, deep=deep)
+
+
+def _any(_path: str) -> bool:
+    return True
+
+
+def _config_signature(options: Options) -> tuple[object, ...]:
+    """Return what changes when any configuration file does."""
+    try:
+        paths = places.paths(options.config)
+    except OSError as error:
+        return (error.errno,)
+    return tuple((path, _signature(path)) for path in paths)
+
+
+def _signature(path: str) -> object:
+    try:
+        return Signature.of(os.stat(path))
+    except OSError as error:
+        return error.errno
+
+
+class _Told:
+    """What the log has said already: a fact is told once, and once more when it ends."""
+
+    def __init__(self) -> None:
+        self.pending: frozenset[str] = frozenset()
+        self._spoke = False
+        self._problems: frozenset[Problem] = frozenset()
+        self._failures: frozenset[str] = frozenset()
+
+    def outcome(self, outcome: Outcome, directory: str) -> None:
+        """Tell what a pass did and what is newly wrong."""
+        for change in outcome.changes:
+            _log.info("%s %s/%s", _done(change), directory, change.name)
+        self._tell(outcome.problems + outcome.warnings)
+        self.failures(outcome.failures)
+        if outcome.changes or not self._spoke:
+            _log.info("%s", outcome.sentence)
+        self._spoke = True
+
+    def failures(self, errors: Iterable[StoreError]) -> None:
+        """Tell of failures once, and once when they are over."""
+        now = frozenset(str(error) for error in errors)
+        for text in sorted(now - self._failures):
+            _log.error("%s", text)
+        if self._failures and not now:
+            _log.info("recovered: %s", "; ".join(sorted(text.partition(";")[0] for text in self._failures)))
+        self._failures = now
+
+    def _tell(self, problems: tuple[Problem, ...]) -> None:
+        now = frozenset(problems)
+        for problem in sorted(now - self._problems):
+            _log.warning("%s", problem)
+        self._problems = now
+
+
+def _done(change: Change) -> str:
+    if isinstance(change, Remove):
+        return "removed"
+    return "wrote" if change.before is None else "rewrote"
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (seconds since the epoch), level, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return json.dumps(
+            {"time": round(time.time(), 3), "level": record.levelname.lower(), "message": record.getMessage()}
+        )
+
+
+def serve(options: Options) -> None:
+    """Run the agent in the foreground until it is told to stop.
+
+    Raises:
+        CDIError: the configuration cannot be used.
+        StoreError: the spec directory is another's, or may not be written.
+    """
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: Options) -> None:
+    settings = await load(options)
+    if settings.log == "json":
+        for handler in _log.handlers:
+            handler.setFormatter(JsonLines())
+    await Agent(options, settings).run()

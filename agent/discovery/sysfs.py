@@ -1,0 +1,291 @@
+"""Devices as sysfs and ``/dev`` show them. A `Look` is one pass: what it has read once it does not read again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from agent.host import Unreadable
+
+from . import globs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agent.patterns import Pattern
+
+_ATTRIBUTE_LIMIT = 4096  # a page: the most that sysfs gives
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENODEV, errno.ENXIO, errno.EINVAL,
+           errno.ENAMETOOLONG}  # fmt: skip
+_NOT_DEVICES = {"fd", "pts", "shm", "mqueue", "hugepages"}  # other file systems, or no links to devices
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where this node's devices are described; other roots are for trees made by tests."""
+
+    dev: str = "/dev"
+    sys: str = "/sys"
+
+
+class Udev(Protocol):
+    """What is asked of udev; see `agent.discovery.udev`."""
+
+    def properties(self, syspath: str) -> Mapping[str, str] | None:
+        """Return what udev knows of a device, ``None`` where udev cannot be asked."""
+
+    def owes(self, syspath: str, node_changed: float) -> bool:
+        """Tell whether udevd has yet to work on a device whose node last changed at that time."""
+
+
+class Look:
+    """One look at the node's devices."""
+
+    def __init__(self, roots: Roots, udev: Udev | None) -> None:
+        self.roots = roots
+        self.udev = udev
+        self._kernel: dict[str, KernelDevice] = {}
+        self._devices: dict[str, SysDevice | None] = {}
+        self._expanded: dict[str, globs.Expansion] = {}
+        self._outer_links: dict[str, set[str]] = {}
+        self.tree = globs.Tree()
+
+    def expand(self, pattern: Pattern) -> globs.Expansion:
+        """Return the paths that a path pattern matches, and the directories that could not be listed."""
+        if pattern.text not in self._expanded:
+            expansion = globs.expand(pattern, self.tree)
+            self._expanded[pattern.text] = expansion
+            if not pattern.text.startswith(self.roots.dev + "/"):
+                self._note_links(expansion.paths)
+        return self._expanded[pattern.text]
+
+    def _note_links(self, paths: tuple[str, ...]) -> None:
+        for path in paths:
+            device = self.device(path)
+            if device and device.node != path:
+                self._outer_links.setdefault(device.node, set()).add(path)
+
+    def device(self, path: str) -> SysDevice | None:
+        """Return the device whose node, or a link to whose node, is at ``path``; ``None`` where there is none.
+
+        Raises:
+            Unreadable: what is there cannot be looked at.
+        """
+        if path not in self._devices:
+            self._devices[path] = self._device(path)
+        return self._devices[path]
+
+    def _device(self, path: str) -> SysDevice | None:
+        try:
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                target = os.path.realpath(path)
+                return self.device(target) if target != path else None
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise Unreadable(path, _reason(error)) from None
+        except ValueError:  # a NUL character in the path
+            return None
+        if not (stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode)):
+            return None
+        return SysDevice(self, path, status)
+
+    def kernel_devices(self) -> Iterator[SysDevice]:
+        """Yield every device of the kernel that has a node below ``/dev``."""
+        for kind in ("block", "char"):
+            for number in self.tree.names(f"{self.roots.sys}/dev/{kind}"):
+                kernel = self.numbered(kind, number)
+                device = self.device(kernel.node) if kernel and kernel.node else None
+                if device is not None and f"{device.major}:{device.minor}" == number:
+                    yield device
+
+    def numbered(self, kind: str, number: str) -> KernelDevice | None:
+        """Return the kernel's device of that kind (``block`` or ``char``) and number (``8:0``)."""
+        link = f"{self.roots.sys}/dev/{kind}/{number}"
+        try:
+            target = os.readlink(link)
+        except OSError:
+            return None
+        return self.kernel(os.path.normpath(os.path.join(os.path.dirname(link), target)))
+
+    def kernel(self, syspath: str) -> KernelDevice:
+        """Return the kernel device at a directory of sysfs."""
+        if syspath not in self._kernel:
+            self._kernel[syspath] = KernelDevice(self, syspath)
+        return self._kernel[syspath]
+
+    def links(self, node: str) -> tuple[str, ...]:
+        """Return all links to a node: those below ``/dev``, and those that patterns outside it have met."""
+        return tuple(sorted(self._dev_links.get(node, set()) | self._outer_links.get(node, set())))
+
+    @cached_property
+    def _dev_links(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for link in _links_below(self.roots.dev):
+            found.setdefault(os.path.realpath(link), set()).add(link)
+        return found
+
+
+def _links_below(directory: str, *, top: bool = True) -> Iterator[str]:
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    yield entry.path
+                elif entry.is_dir(follow_symlinks=False) and not (top and entry.name in _NOT_DEVICES):
+                    yield from _links_below(entry.path, top=False)
+    except FileNotFoundError:
+        return  # it went while we looked; an event will follow
+    except OSError as error:
+        raise Unreadable(directory, _reason(error)) from None
+
+
+class KernelDevice:
+    """A device as its directory in sysfs describes it."""
+
+    def __init__(self, look: Look, syspath: str) -> None:
+        self._look = look
+        self.syspath = syspath
+        self.sysname = os.path.basename(syspath).replace("!", "/")
+
+    @cached_property
+    def uevent(self) -> dict[str, str]:
+        """The kernel's own facts, as in its events."""
+        text = self.attribute("uevent") or ""
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    @property
+    def node(self) -> str:
+        """The node that the kernel made for this device, or empty."""
+        name = self.uevent.get("DEVNAME", "")
+        return f"{self._look.roots.dev}/{name}" if name else ""
+
+    @cached_property
+    def subsystem(self) -> str:
+        """The kernel's subsystem, empty where the directory is no device."""
+        return _link_name(f"{self.syspath}/subsystem")
+
+    @cached_property
+    def driver(self) -> str:
+        """The nearest driver on the way up."""
+        return next((name for one in self.lineage() if (name := _link_name(f"{one.syspath}/driver"))), "")
+
+    @cached_property
+    def properties(self) -> Mapping[str, str]:
+        """What udev knows, or the kernel's part of it."""
+        known = self._look.udev.properties(self.syspath) if self._look.udev else None
+        if known is not None:
+            return known
+        devpath = self.syspath.removeprefix(self._look.roots.sys)
+        own = {**self.uevent, "DEVPATH": devpath, "SUBSYSTEM": self.subsystem}
+        if self.node:
+            own["DEVNAME"] = self.node
+        return own
+
+    def attribute(self, path: str) -> str | None:
+        """See `agent.host.Ancestor.attribute`."""
+        full = f"{self.syspath}/{path}"
+        try:
+            descriptor = os.open(full, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+            try:
+                return os.read(descriptor, _ATTRIBUTE_LIMIT).decode("utf-8", "replace").removesuffix("\n")
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise Unreadable(full, _reason(error)) from None
+
+    def lineage(self) -> Iterator[KernelDevice]:
+        """Yield the device and its ancestors, nearest first."""
+        path, top = self.syspath, f"{self._look.roots.sys}/devices"
+        while path.startswith(top + "/"):
+            yield self._look.kernel(path)
+            path = os.path.dirname(path)
+
+    def ancestor(self, subsystem: str, devtype: str) -> KernelDevice | None:
+        """See `agent.host.HostDevice.ancestor`."""
+        for one in self.lineage():
+            if one.subsystem == subsystem and (not devtype or one.uevent.get("DEVTYPE") == devtype):
+                return one
+        return None
+
+
+def _link_name(path: str) -> str:
+    try:
+        return os.path.basename(os.readlink(path))
+    except OSError:
+        return ""
+
+
+class SysDevice:
+    """A device node with what sysfs and udev know of its device; see `agent.host.HostDevice`."""
+
+    def __init__(self, look: Look, node: str, status: os.stat_result) -> None:
+        self._look = look
+        self.node = node
+        self.kind = "block" if stat.S_ISBLK(status.st_mode) else "char"
+        self.major = os.major(status.st_rdev)
+        self.minor = os.minor(status.st_rdev)
+        self.gid = status.st_gid
+        self._changed = status.st_ctime
+        self.identity = (node, status.st_rdev, status.st_ino)
+
+    @cached_property
+    def kernel(self) -> KernelDevice | None:
+        """The kernel's device of this number."""
+        return self._look.numbered(self.kind, f"{self.major}:{self.minor}")
+
+    @cached_property
+    def own(self) -> bool:
+        """Whether this is the node that the kernel made, not another one of the same number."""
+        return self.kernel is not None and self.kernel.node == self.node
+
+    @property
+    def settled(self) -> bool:
+        """Whether udev is done with it, or has nothing to do with it."""
+        udev = self._look.udev
+        return udev is None or self.kernel is None or not self.own or not udev.owes(self.syspath, self._changed)
+
+    # What `agent.host.HostDevice` promises of each stands there.
+
+    @property
+    def syspath(self) -> str:  # noqa: D102
+        return self.kernel.syspath if self.kernel else ""
+
+    @cached_property
+    def sysname(self) -> str:  # noqa: D102
+        return self.kernel.sysname if self.kernel and self.own else os.path.basename(self.node)
+
+    @property
+    def subsystem(self) -> str:  # noqa: D102
+        return self.kernel.subsystem if self.kernel else ""
+
+    @property
+    def driver(self) -> str:  # noqa: D102
+        return self.kernel.driver if self.kernel else ""
+
+    @property
+    def properties(self) -> Mapping[str, str]:  # noqa: D102
+        return self.kernel.properties if self.kernel else {}
+
+    @property
+    def links(self) -> tuple[str, ...]:  # noqa: D102
+        return self._look.links(self.node)
+
+    def attribute(self, path: str) -> str | None:
+        """See `agent.host.Ancestor.attribute`."""
+        return self.kernel.attribute(path) if self.kernel else None
+
+    def ancestor(self, subsystem: str, devtype: str = "") -> KernelDevice | None:
+        """See `agent.host.HostDevice.ancestor`."""
+        return self.kernel.ancestor(subsystem, devtype) if self.kernel else None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,95 @@
+"""What udevd knows, through libudev (pyudev); and whether it is there to know anything."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CONTROL = "/run/udev/control"
+_QUEUE = "/run/udev/queue"
+
+
+class UdevDatabase:
+    """udev's view of this node's devices; of no use where libudev is not installed or udevd does not run.
+
+    ``fresh()`` begins a new look: whether udevd runs and has work is asked once a look.
+    """
+
+    def __init__(self) -> None:
+        self._library: Any = None
+        self._context: Any = None
+        self._running: bool | None = None
+
+    @cached_property
+    def available(self) -> bool:
+        """Whether libudev can be used here."""
+        try:
+            import pyudev
+
+            self._library, self._context = pyudev, pyudev.Context()
+        except (ImportError, OSError):
+            return False
+        return True
+
+    def fresh(self) -> UdevDatabase:
+        """Forget what was found of udevd itself."""
+        self._running = None
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Whether a udevd is there to work on devices: one answers at its control socket.
+
+        The socket's file alone says nothing: it outlives a udevd that was killed.
+        """
+        if self._running is None:
+            self._running = _answers(_CONTROL)
+        return self._running
+
+    def properties(self, syspath: str) -> Mapping[str, str] | None:
+        """Return all properties of the device at ``syspath``; ``None`` where libudev cannot tell."""
+        device = self._device(syspath)
+        return None if device is None else dict(device.properties)
+
+    def owes(self, syspath: str, node_changed: float) -> bool:
+        """Tell whether udevd will still work on a device, so that it is too early to look at it.
+
+        A device that udevd never saw (it was there before udevd, and nobody triggered it) is not waited for.
+        """
+        if not self.running:
+            return False
+        device = self._device(syspath)
+        if device is None or device.is_initialized:
+            return False
+        return os.path.exists(_QUEUE) or node_changed > _modified(_CONTROL)
+
+    def _device(self, syspath: str) -> Any:
+        if not self.available:
+            return None
+        try:
+            return self._library.Devices.from_sys_path(self._context, syspath)
+        except self._library.DeviceNotFoundError:
+            return None
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            return True  # its backlog is full: it is there, and busy or frozen
+        except OSError:
+            return False
+    return True
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return float("inf")

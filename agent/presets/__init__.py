@@ -1,0 +1,1 @@
+"""Built-in classes, as data: the same TOML a user writes."""

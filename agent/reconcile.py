@@ -1,0 +1,166 @@
+"""One pass: look, decide, write. It returns what it found and did, with its one-sentence outcome."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.discovery.observe import observe
+from agent.discovery.sysfs import Look, Roots
+from agent.plan import Remove, Write, plan
+from agent.render import render
+from agent.store import Signature, SpecDirectory, StoreError
+from cdi import codec, schema, specdirs, validation
+from cdi.errors import CDIError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from agent.config.settings import DeviceClass, Settings
+    from agent.discovery.udev import UdevDatabase
+    from agent.plan import Change
+    from agent.render import Rendered
+    from agent.store import Writer
+    from cdi.model import Device, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one pass found and did.
+
+    ``changes`` are those made, or with nothing written those to be made; ``problems`` what was left out or held
+    though it should not be, ``warnings`` what the configuration leaves out by its own word; ``failures`` the files
+    that could not be written; ``pending`` the nodes that udev has yet to work on.
+    """
+
+    classes: tuple[Rendered, ...]
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    failures: tuple[StoreError, ...] = ()
+    pending: frozenset[str] = frozenset()
+
+    @property
+    def sentence(self) -> str:
+        """The pass in one sentence, for the log; the same outcome gives the same sentence."""
+        devices = sum(len(one.offers) for one in self.classes)
+        kinds = sum(1 for one in self.classes if one.offers)
+        text = f"{_count(devices, 'device')} of {_count(kinds, 'kind')}"
+        written = sum(isinstance(change, Write) for change in self.changes)
+        removed = sum(isinstance(change, Remove) for change in self.changes)
+        done = [
+            f"{_count(number, 'spec')} {verb}"
+            for number, verb in ((written, "written"), (removed, "removed"))
+            if number
+        ]
+        done += [f"{_count(len(self.failures), 'failure')}"] if self.failures else []
+        return f"{text}: {', '.join(done)}" if done else f"{text}: nothing to change"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+class Reconciler:
+    """Makes passes over one spec directory; between them it remembers only what saves reading again."""
+
+    def __init__(self, directory: SpecDirectory, udev: UdevDatabase | None, roots: Roots | None = None) -> None:
+        self.directory = directory
+        self._udev = udev
+        self._roots = roots or Roots()
+        self._last: dict[str, tuple[bytes, Spec]] = {}
+        self._others: dict[str, tuple[Signature, tuple[str, ...]]] = {}
+
+    def run(self, settings: Settings, writer: Writer | None) -> Outcome:
+        """Make one pass; without a ``writer`` nothing is changed. Raises `StoreError` where specs cannot be read."""
+        present = self.directory.present()
+        look = Look(self._roots, self._udev.fresh() if self._udev else None)
+        observations = observe(settings.classes, look)
+        taken = self._taken({one.kind for one in settings.classes})
+        rendered = tuple(
+            render(
+                one,
+                observations[one.kind],
+                functools.partial(self._previous, one, present),
+                taken,
+                settings.max_cdi_version,
+            )
+            for one in settings.classes
+        )
+        changes, problems = self._decide(rendered, present)
+        failures = writer.apply(changes) if writer else []
+        failed = {failure.problem.where for failure in failures}
+        return Outcome(
+            classes=rendered,
+            changes=tuple(change for change in changes if f"{self.directory.path}/{change.name}" not in failed),
+            problems=(*(problem for one in rendered for problem in one.problems), *problems),
+            warnings=tuple(warning for one in rendered for warning in one.warnings),
+            failures=tuple(failures),
+            pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
+        )
+
+    def _decide(
+        self, rendered: Iterable[Rendered], present: Mapping[str, bytes | None]
+    ) -> tuple[tuple[Change, ...], list[Problem]]:
+        desired: dict[str, bytes] = {}
+        held = set()
+        problems: list[Problem] = []
+        for one in rendered:
+            if one.held:
+                held.add(one.file_name)
+            if one.spec is None:
+                continue
+            data = codec.encode(one.spec)
+            if present.get(one.file_name) != data and (faults := _faults(one.file_name, one.spec)):
+                held.add(one.file_name)
+                problems += faults
+                continue
+            desired[one.file_name] = data
+            self._last[one.kind] = (data, one.spec)
+        return plan(desired, present, held), problems
+
+    def _previous(self, device_class: DeviceClass, present: Mapping[str, bytes | None]) -> dict[str, Device]:
+        """Return the devices of the spec as it stands, by name; none where it is not readable as ours."""
+        data = present.get(device_class.file_name)
+        known = self._last.get(device_class.kind)
+        if known and (data is None or known[0] == data):
+            spec = known[1]
+        elif data is None:
+            return {}
+        else:
+            try:
+                spec = codec.decode(data)
+            except CDIError:
+                return {}
+        return {device.name: device for device in spec.devices}
+
+    def _taken(self, kinds: set[str]) -> dict[str, str]:
+        """Return the qualified names of our kinds that specs of others in this directory define, with the file."""
+        others: dict[str, tuple[Signature, tuple[str, ...]]] = {}
+        for path in self.directory.others():
+            if entry := self._other(path):
+                others[path] = entry
+        self._others = others
+        return {name: path for path, (_, found) in others.items() for name in found if name.partition("=")[0] in kinds}
+
+    def _other(self, path: str) -> tuple[Signature, tuple[str, ...]] | None:
+        try:
+            signature = Signature.of(os.stat(path))
+        except OSError:
+            return None
+        known = self._others.get(path)
+        if known and known[0] == signature:
+            return known
+        try:
+            spec = specdirs.load_file(path)
+        except CDIError:
+            return signature, ()  # runtimes drop the whole file, and nothing of it can clash
+        return signature, tuple(f"{spec.kind}={device.name}" for device in spec.devices)
+
+
+def _faults(file_name: str, spec: Spec) -> list[Problem]:
+    """Judge a spec before it is written: the shipped schema first, then the rules between fields."""
+    problems = schema.check(codec.to_document(spec)) or validation.check(spec)
+    return [problem.within(file_name) for problem in problems]

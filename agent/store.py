@@ -1,0 +1,284 @@
+"""The spec directory: the one place that writes there, atomically and durably, and only files of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from agent.config.settings import SPEC_PREFIX, SPEC_SUFFIX
+from agent.plan import Change, Write
+from cdi.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+LOCK_NAME = ".cdi-sync.lock"
+_TEMPORARY = ".tmp"  # runtimes read hidden files too, but only *.json and *.yaml
+_MODE = 0o644
+_HINTS = {
+    errno.ENOSPC: "free some space; it is tried again",
+    errno.EDQUOT: "raise the quota or free some space; it is tried again",
+    errno.EROFS: "mount it writable; it is tried again",
+    errno.ENOENT: "make it again, mode 0755; it is picked up when it is back",
+    errno.ENOTDIR: "name a directory",
+}
+
+
+class StoreError(Exception):
+    """The spec directory cannot be used as it is; ``problem`` says why.
+
+    ``permitted`` is false where another user could, ``busy`` is true where another process has it.
+    """
+
+    def __init__(self, problem: Problem, *, permitted: bool = True, busy: bool = False) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+        self.permitted = permitted
+        self.busy = busy
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What tells that a file is still the one that was read: device, inode, times and size."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        """Take it from what ``stat`` says."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def ours(name: str) -> bool:
+    """Tell whether a file name in a spec directory is one of our specs."""
+    return name.startswith(SPEC_PREFIX) and name.endswith(SPEC_SUFFIX) and name.count("+") == 2
+
+
+def passing(name: str) -> bool:
+    """Tell whether a file is of our own housekeeping: the lock, or a file being written."""
+    return name == LOCK_NAME or _is_temporary(name)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith("." + SPEC_PREFIX) and name.endswith(_TEMPORARY)
+
+
+class SpecDirectory:
+    """A directory of specs. Reading needs nothing; writing needs the lock."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._cache: dict[str, tuple[Signature, bytes | None]] = {}
+
+    def present(self) -> Mapping[str, bytes | None]:
+        """Return our specs by file name; ``None`` for what is not a plain file of mode 0644, and so not as we leave it.
+
+        A file is read again only when it changed. Raises `StoreError` where the directory cannot be read; one that
+        is not there is empty.
+        """
+        try:
+            names = [name for name in os.listdir(self.path) if ours(name)]
+        except FileNotFoundError:
+            names = []
+        except OSError as error:
+            raise _store_error(self.path, "listed", error) from None
+        self._cache = {name: found for name in names if (found := self._read(name))}
+        return {name: data for name, (_, data) in self._cache.items()}
+
+    def others(self) -> tuple[str, ...]:
+        """Return the paths of the specs that are not ours, sorted."""
+        try:
+            names = os.listdir(self.path)
+        except OSError:
+            return ()
+        return tuple(
+            os.path.join(self.path, name)
+            for name in sorted(names)
+            if name.endswith((".json", ".yaml")) and not ours(name)
+        )
+
+    def as_left(self, name: str) -> bool:
+        """Tell whether a file of ours is just as this process last saw or wrote it, without reading it."""
+        known = self._cache.get(name)
+        try:
+            return known is not None and Signature.of(os.lstat(os.path.join(self.path, name))) == known[0]
+        except OSError:
+            return False
+
+    def note(self, name: str, data: bytes) -> None:
+        """Remember a file as it was just written."""
+        with contextlib.suppress(OSError):
+            self._cache[name] = (Signature.of(os.lstat(os.path.join(self.path, name))), data)
+
+    def _read(self, name: str) -> tuple[Signature, bytes | None] | None:
+        path = os.path.join(self.path, name)
+        try:
+            status = os.lstat(path)
+            signature = Signature.of(status)
+            known = self._cache.get(name)
+            if known and known[0] == signature:
+                return known
+            if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != _MODE:
+                return signature, None
+            with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+                return signature, file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return signature, None
+            raise _store_error(path, "read", error) from None
+
+
+class Writer:
+    """The right to write to a spec directory: its lock, held until `close`."""
+
+    def __init__(self, directory: SpecDirectory, *, create: bool) -> None:
+        """Take the lock.
+
+        ``create``: make the directory where it is missing. Raises `StoreError` where it cannot be used, or where
+        another process has it (naming it).
+        """
+        self.directory = directory
+        if create:
+            self._create()
+        self._lock = self._take()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the lock back. Its file stays: to remove it would let two others hold two locks."""
+        os.close(self._lock)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the lock is still the directory's: false once the directory was removed or replaced."""
+        try:
+            now = os.stat(os.path.join(self.directory.path, LOCK_NAME), follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(os.fstat(self._lock), now)
+
+    def _create(self) -> None:
+        path = self.directory.path
+        try:
+            os.makedirs(path, mode=0o755, exist_ok=True)
+        except OSError as error:
+            raise _store_error(path, "made", error) from None
+
+    def _take(self) -> int:
+        path = os.path.join(self.directory.path, LOCK_NAME)
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _store_error(self.directory.path, "written", error) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(lock, 200, 0).decode("utf-8", "replace").strip()
+            os.close(lock)
+            if error.errno != errno.EWOULDBLOCK:
+                raise _store_error(self.directory.path, "locked", error) from None
+            raise _busy(self.directory.path, holder) from None
+        with contextlib.suppress(OSError):  # a full disk holds no name, but the lock works
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"process {os.getpid()} ({_command()})\n".encode(), 0)
+        self._sweep()
+        return lock
+
+    def apply(self, changes: Iterable[Change]) -> list[StoreError]:
+        """Make the changes, each atomic and durable; what fails is returned, and leaves the old file whole."""
+        failures: list[StoreError] = []
+        done = False
+        for change in changes:
+            try:
+                self._write(change) if isinstance(change, Write) else self._remove(change.name)
+                done = True
+            except OSError as error:
+                path = os.path.join(self.directory.path, change.name)
+                failures.append(_store_error(path, "written" if isinstance(change, Write) else "removed", error))
+        if done:
+            self._sync_directory(failures)
+        return failures
+
+    def _sweep(self) -> None:
+        """Remove temporary files that an earlier process left when it was killed."""
+        with contextlib.suppress(OSError):
+            for name in filter(_is_temporary, os.listdir(self.directory.path)):
+                os.unlink(os.path.join(self.directory.path, name))
+
+    def _write(self, change: Write) -> None:
+        path = os.path.join(self.directory.path, change.name)
+        temporary = os.path.join(self.directory.path, f".{change.name}{_TEMPORARY}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            with open(os.open(temporary, flags, 0o600), "wb") as file:
+                file.write(change.data)
+                file.flush()
+                os.fchmod(file.fileno(), _MODE)  # whatever the umask
+                os.fsync(file.fileno())
+            os.rename(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        self.directory.note(change.name, change.data)
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.directory.path, name))
+
+    def _sync_directory(self, failures: list[StoreError]) -> None:
+        try:
+            descriptor = os.open(self.directory.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            failures.append(_store_error(self.directory.path, "synced", error))
+
+
+def _command() -> str:
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            return file.read(160).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        return "cdi-sync"
+
+
+def _busy(path: str, holder: str) -> StoreError:
+    who = holder or "another process"
+    problem = Problem(
+        path, f"is kept by {who}", "stop that one first, or use --dry-run or --check, which change nothing"
+    )
+    return StoreError(problem, busy=True)
+
+
+def _store_error(path: str, done: str, error: OSError) -> StoreError:
+    permitted = not isinstance(error, PermissionError)
+    hint = _HINTS.get(error.errno or 0, "see to the file system; it is tried again")
+    if not permitted:
+        hint = "run it as root, or choose a directory of your own with --spec-dir"
+    return StoreError(
+        Problem(path, f"cannot be {done}: {(error.strerror or str(error)).lower()}", hint),
+        permitted=permitted,
+    )

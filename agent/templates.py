@@ -1,0 +1,121 @@
+"""Templates such as ``{ID_SERIAL_SHORT|sysname}``: parsed once, filled from a device's facts."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PLAIN = ("sysname", "number", "subsystem", "driver", "major", "minor", "link", "serial")
+USB = tuple(f"usb:{fact}" for fact in ("vendor", "product", "serial", "port"))
+PCI = tuple(f"pci:{fact}" for fact in ("address", "vendor", "device", "class"))
+IN_EDITS = ("name", "devnode")
+NAME_LIMIT = 56  # leaves room for a share's "::742" in the 63 characters of a kubelet device id
+
+_PROPERTY = re.compile(r"[A-Z][A-Z0-9_]*")
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_.:-]+")
+
+
+class TemplateError(ValueError):
+    """A template that cannot be understood; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``{A|B}``: the first of these fields that is there."""
+
+    fields: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "{" + "|".join(self.fields) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed template: fixed text and choices, in order."""
+
+    text: str
+    pieces: tuple[str | Choice, ...]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field that the template may ask for."""
+        return frozenset(field for piece in self.pieces if isinstance(piece, Choice) for field in piece.fields)
+
+    def fill(self, fact: Callable[[str], str | None], clean: Callable[[str], str] = str) -> str | Choice:
+        """Fill in the facts, each passed through ``clean``; returns the first choice for which nothing is there."""
+        filled = []
+        for piece in self.pieces:
+            if isinstance(piece, Choice):
+                value = next(filter(None, map(fact, piece.fields)), None)
+                if value is None:
+                    return piece
+                filled.append(clean(value))
+            else:
+                filled.append(piece)
+        return "".join(filled)
+
+
+def parse(text: str, *, extra: tuple[str, ...] = ()) -> Template:
+    """Parse a template; ``extra`` names the fields that are known here besides the general ones.
+
+    Raises:
+        TemplateError: it is empty, a brace is not closed, or a field is unknown (with the nearest known one).
+    """
+    if not text:
+        raise TemplateError("it is empty")
+    return Template(text, tuple(_pieces(text, extra)))
+
+
+def _pieces(text: str, extra: tuple[str, ...]) -> Iterator[str | Choice]:
+    for piece in _PIECE.finditer(text):
+        if piece[1] is not None:
+            yield Choice(tuple(_known(field.strip(), extra) for field in piece[1].split("|")))
+        elif piece[0] in ("{", "}"):
+            raise TemplateError(
+                f"{piece[0]!r} at character {piece.start() + 1} has no partner (write it twice to mean itself)"
+            )
+        else:
+            yield piece[0].replace("{{", "{").replace("}}", "}")
+
+
+def _known(field: str, extra: tuple[str, ...]) -> str:
+    known = (*PLAIN, *USB, *PCI, *extra)
+    if _PROPERTY.fullmatch(field) or field in known or (field.startswith("attr:") and _is_attribute(field[5:])):
+        return field
+    close = difflib.get_close_matches(field, (*known, "attr:"), 1)
+    advice = (
+        f"did you mean {close[0]!r}"
+        if close
+        else f"known are {', '.join(known)}, attr:PATH and udev properties in capitals"
+    )
+    raise TemplateError(f"{{{field}}} is not a known field ({advice})")
+
+
+def _is_attribute(path: str) -> bool:
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+
+
+def device_name(raw: str) -> str:
+    """Turn what a device says of itself into a CDI device name of at most :data:`NAME_LIMIT` characters.
+
+    Runs of characters outside CDI's grammar become ``-``, ``::`` becomes ``:`` (it separates shares), a name
+    that is too long ends in a hash of the whole, and one of which nothing is left is that hash.
+    """
+    name = re.sub(":{2,}", ":", _FORBIDDEN.sub("-", raw[: 4 * NAME_LIMIT])).strip("-_.:")
+    if name and len(name) <= NAME_LIMIT and len(raw) <= 4 * NAME_LIMIT:
+        return name
+    digest = hashlib.sha256(raw.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return f"{name[: NAME_LIMIT - 13].rstrip('-_.:')}-{digest}".lstrip("-")
+
+
+def path_component(raw: str) -> str:
+    """Turn what a device says of itself into one harmless component of a path."""
+    component = re.sub(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+", "-", raw)[:255]
+    return "_" if component in ("", ".", "..") else component

@@ -1,0 +1,264 @@
+"""When to look again: udev, files, signals and a timer all end in one wake-up, which carries nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from agent.discovery.udev import UdevDatabase
+
+_log = logging.getLogger("cdi-sync")
+_RECEIVE_BUFFER = 16 * 1024 * 1024  # bytes the kernel may queue of a burst of events; not allocated ahead
+_BURST = 10  # how many times the quiet time a burst may keep us from looking
+
+
+class Wake:
+    """Decides when the next pass is due.
+
+    The first event acts at once. In a burst, the next pass waits until nothing came for ``settle`` seconds, but
+    no longer than ten times that.
+    """
+
+    def __init__(self, settle: float) -> None:
+        self.settle = settle
+        self._event = asyncio.Event()
+        self._latest = 0.0  # when something last happened
+        self._looked = float("-inf")  # when the last pass ended
+
+    def up(self) -> None:
+        """Say that something happened, whatever it was. To be called in the event loop's thread."""
+        self._latest = asyncio.get_running_loop().time()
+        self._event.set()
+
+    def looked(self, *, too_early: bool = False) -> None:
+        """Say that a pass has ended.
+
+        ``too_early``: it saw devices that udev had yet to work on; what comes next is no afterthought of it, and
+        acts at once.
+        """
+        self._looked = float("-inf") if too_early else asyncio.get_running_loop().time()
+
+    async def due(self, patience: float) -> None:
+        """Wait until the next pass is due: after an event, or after ``patience`` seconds without any.
+
+        On return everything that happened so far counts as seen: look now.
+        """
+        try:
+            async with asyncio.timeout(patience):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        if self._latest - self._looked < self.settle:
+            await self._quiet()
+        self._event.clear()
+
+    async def _quiet(self) -> None:
+        loop = asyncio.get_running_loop()
+        limit = self._latest + _BURST * self.settle
+        rest = self.settle
+        while rest > 0:
+            await asyncio.sleep(rest)
+            rest = min(self._latest + self.settle, limit) - loop.time()
+
+
+class Uevents:
+    """Wakes on events of devices that have a node: udevd's, and the kernel's own where no udevd runs."""
+
+    def __init__(self, udev: UdevDatabase, wake: Callable[[], None]) -> None:
+        import pyudev
+
+        self._udev = udev
+        self._wake = wake
+        context = pyudev.Context()
+        self._monitors = [pyudev.Monitor.from_netlink(context, source) for source in ("udev", "kernel")]
+
+    def start(self) -> None:
+        """Begin to listen. An event from now on wakes."""
+        loop = asyncio.get_running_loop()
+        for monitor, heed in zip(self._monitors, (self._heed_udev, self._heed_kernel), strict=True):
+            with contextlib.suppress(OSError):  # without the privilege, the usual size must do
+                monitor.set_receive_buffer_size(_RECEIVE_BUFFER)
+            monitor.start()
+            loop.add_reader(monitor.fileno(), self._drain, monitor, heed)
+
+    def _drain(self, monitor: Any, heed: Callable[[list[Any]], bool]) -> None:
+        try:
+            events = list(iter(lambda: monitor.poll(timeout=0), None))
+        except OSError:  # the queue overflowed: something happened, we cannot tell what
+            self._wake()
+            return
+        if heed([event for event in events if event.device_node]):
+            self._wake()
+
+    def _heed_udev(self, events: list[Any]) -> bool:
+        return bool(events)
+
+    def _heed_kernel(self, events: list[Any]) -> bool:
+        """Where udevd runs, its own event follows when it is done with the device; but what is gone is gone."""
+        return any(event.action == "remove" for event in events) or (bool(events) and not self._udev.fresh().running)
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What in a directory matters: a test of paths; ``content``: also what is inside its files; ``deep``: and below."""
+
+    matters: Callable[[str], bool]
+    content: bool = False
+    deep: bool = False
+
+
+class Files:
+    """Wakes on changes in directories, also in ones that come and go, through watchdog's inotify observer."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        from watchdog.events import FileSystemEventHandler
+        from watchdog.observers.inotify import InotifyObserver
+        from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+        # A rename in a watched directory would hold back the events behind it for half a second, in case its other
+        # half comes. We do not care which halves belong together.
+        InotifyMoveEventGrouper.delay = 0.0
+        _heed_the_log_of_watchdog(self._lost)
+        self._observer = InotifyObserver()
+        self._handler = FileSystemEventHandler()
+        setattr(self._handler, "on_any_event", self._happened)  # noqa: B010 - the hook that a subclass would override
+        self._wake = wake
+        self._interests: dict[str, list[Interest]] = {}
+        self._watches: dict[str, tuple[object, Any]] = {}
+        self._refused: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Start the observer's threads."""
+        self._observer.start()
+
+    def stop(self) -> None:
+        """Stop them."""
+        self._observer.stop()
+        self._observer.join()
+
+    def watch(self, wanted: Mapping[str, Interest]) -> None:
+        """Watch these directories from now on, and no others.
+
+        To be called after every pass: a directory that was replaced is watched anew, and where one is missing its
+        nearest ancestor is watched until it comes.
+        """
+        self._interests = {}
+        for directory, interest in wanted.items():
+            real = os.path.realpath(directory)
+            self._add(real, interest)
+            for path in {directory, real}:
+                parent = _nearest_existing(os.path.dirname(path))
+                self._add(os.path.realpath(parent), Interest(_below(path, parent)))
+        for path in set(self._watches) - set(self._interests):
+            self._unschedule(path)
+        for path, interests in self._interests.items():
+            self._schedule(path, content=any(one.content for one in interests), deep=any(one.deep for one in interests))
+
+    def _add(self, path: str, interest: Interest) -> None:
+        self._interests.setdefault(path, []).append(interest)
+
+    def _schedule(self, path: str, *, content: bool, deep: bool) -> None:
+        identity = (_identity(path), content, deep)
+        if path in self._watches and self._watches[path][0] == identity:
+            return
+        self._unschedule(path)
+        if identity[0] is None:
+            return
+        try:
+            watch = self._observer.schedule(self._handler, path, recursive=deep, event_filter=_events(content=content))
+        except OSError as error:
+            self._refuse(path, error)
+            return
+        self._watches[path] = (identity, watch)
+        self._refused.discard(path)
+
+    def _refuse(self, path: str, error: OSError) -> None:
+        if path not in self._refused and not isinstance(error, FileNotFoundError):
+            self._refused.add(path)
+            _log.warning("%s cannot be watched: %s; changes there are seen at the next resync",
+                         path, (error.strerror or str(error)).lower())  # fmt: skip
+
+    def _unschedule(self, path: str) -> None:
+        entry = self._watches.pop(path, None)
+        if entry is not None:
+            with contextlib.suppress(KeyError, OSError):  # its directory, and so its emitter, may be gone
+                self._observer.unschedule(entry[1])
+
+    def _happened(self, event: Any) -> None:
+        """Take a change from the observer's thread to the loop's."""
+        with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
+            self._loop.call_soon_threadsafe(self._consider, (event.src_path, event.dest_path))
+
+    def _lost(self) -> None:
+        """Look again, since events may have been lost."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _consider(self, paths: Iterable[str]) -> None:
+        if any(self._matters(path) for path in paths if path):
+            self._wake()
+
+    def _matters(self, path: str) -> bool:
+        if path in self._interests:  # a watched directory itself came, went or moved
+            return True
+        directory = path
+        while directory != "/":
+            directory = os.path.dirname(directory)
+            for interest in self._interests.get(directory, ()):
+                if interest.matters(path):
+                    return True
+        return False
+
+
+class _LookAgain(logging.Handler):
+    def __init__(self, wake: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._wake = wake
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._wake()
+
+
+def _heed_the_log_of_watchdog(wake: Callable[[], None]) -> None:
+    """Wake on whatever watchdog complains of: of an overflowing queue it tells nobody but its log."""
+    log = logging.getLogger("watchdog")
+    log.handlers = [_LookAgain(wake)]
+    log.propagate = False
+
+
+def _events(*, content: bool) -> list[Any]:
+    """Name the events wanted. In ``/dev`` every use of ``/dev/null`` is an event: only names may matter there."""
+    from watchdog import events
+
+    names = [events.FileCreatedEvent, events.FileDeletedEvent, events.FileMovedEvent,
+             events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]  # fmt: skip
+    contents = [events.FileClosedEvent, events.FileModifiedEvent, events.FileAttribEvent]
+    return names + contents if content else names
+
+
+def _nearest_existing(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _below(path: str, parent: str) -> Callable[[str], bool]:
+    """Accept the child of ``parent`` that leads to ``path``."""
+    child = path[len(parent.rstrip("/")) + 1 :].partition("/")[0]
+    return lambda changed: os.path.basename(changed) == child
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -61,10 +61,10 @@ def document(data: bytes, where: str = "") -> wire.Tree:
         _refuse(where, f"the file has {len(data)} bytes", f"at most {MAX_SIZE} are read")
     try:
         return plain_json(data)
-    except _OnlyYAML:
-        from cdi import text
+    except ValueError:
+        from cdi.text import tree
 
-        return text.tree(data, where)
+        return tree.read(data, where)
 
 
 def plain_json(data: bytes) -> wire.Tree:

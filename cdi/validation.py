@@ -88,7 +88,7 @@ def _version_errors(spec: Spec) -> Iterator[Problem]:
         known = ", ".join(versions.ALL[versions.order(versions.EARLIEST) :])
         yield Problem("cdiVersion", f"there is no CDI version {spec.version!r}", f"use one of {known}")
         return
-    minimum = versions.minimum_version(spec)
+    minimum = versions.enforced_version(spec)
     if declared < versions.order(minimum):
         need = next((need for need in versions.needs(spec) if need.version == minimum), None)
         why = (
@@ -187,8 +187,16 @@ def _net_errors(place: str, devices: Iterable[NetDevice]) -> Iterator[Problem]:
 
 
 def _warnings(spec: Spec) -> Iterator[Problem]:
+    minimum = versions.minimum_version(spec)
     if spec.version.startswith("v"):
         yield Problem("cdiVersion", f"{spec.version!r} is not a semantic version", "leave out the v")
+    if versions.order(versions.enforced_version(spec)) <= versions.order(spec.version) < versions.order(minimum):
+        need = next(need for need in versions.needs(spec) if need.version == minimum)
+        yield Problem(
+            "cdiVersion",
+            f"version {spec.version} is too low: {need.what} at {need.where} needs {minimum}",
+            "runtimes overlook it in all devices but the last",
+        )
     yield from _kind_warnings(spec.kind)
     yield from _annotation_warnings("annotations", spec.annotations)
     yield from _edits_warnings("containerEdits", spec.container_edits)

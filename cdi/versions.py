@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from cdi.model import ContainerEdits, Device, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ALL = ("0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0", "1.1.0")
 EARLIEST = "0.3.0"  # nothing needs less, so a spec that declares 0.1.0 or 0.2.0 is always refused
@@ -62,11 +62,13 @@ _DEVICE: tuple[_Row[Device], ...] = (
     ),
     _Row("0.6.0", "annotations", "annotations", lambda device: bool(device.annotations)),
 )
-_EDITS: tuple[_Row[ContainerEdits], ...] = (
+_NODES_AND_MOUNTS: tuple[_Row[ContainerEdits], ...] = (
     _Row("0.4.0", "mounts", "the type of a mount", lambda edits: any(mount.type for mount in edits.mounts)),
     _Row(
         "0.5.0", "deviceNodes", "hostPath", lambda edits: any(node.host_path for node in edits.device_nodes)
     ),
+)
+_EDITS: tuple[_Row[ContainerEdits], ...] = (
     _Row("0.7.0", "intelRdt", "intelRdt", lambda edits: edits.intel_rdt is not None),
     _Row("0.7.0", "additionalGids", "additionalGids", lambda edits: bool(edits.additional_gids)),
     _Row("1.1.0", "intelRdt", "schemata or enableMonitoring", lambda edits: _has_new_rdt(edits)),
@@ -84,12 +86,25 @@ def order(version: str) -> int:
 
 def minimum_version(spec: Spec) -> str:
     """Return the lowest version that has all that is in ``spec``, whatever it declares."""
-    edits = [spec.container_edits, *(device.container_edits for device in spec.devices)]
+    return _lowest(spec, spec.devices)
+
+
+def enforced_version(spec: Spec) -> str:
+    """Return the lowest version with which runtimes let ``spec`` pass, at most :func:`minimum_version`.
+
+    Where they look for a mount's type and for hostPath, a loop of theirs sees the edits of the last device only.
+    """
+    return _lowest(spec, spec.devices[-1:])
+
+
+def _lowest(spec: Spec, searched: Sequence[Device]) -> str:
+    edits = (spec.container_edits, *(device.container_edits for device in spec.devices))
+    searched_edits = (spec.container_edits, *(device.container_edits for device in searched))
     needed = (
-        row.version
-        for rows, things in ((_SPEC, (spec,)), (_DEVICE, spec.devices), (_EDITS, edits))
-        for row in rows
-        if any(map(row.used, things))
+        *(row.version for row in _SPEC if row.used(spec)),
+        *(row.version for row in _DEVICE if any(map(row.used, spec.devices))),
+        *(row.version for row in _NODES_AND_MOUNTS if any(map(row.used, searched_edits))),
+        *(row.version for row in _EDITS if any(map(row.used, edits))),
     )
     return max(needed, key=order, default=EARLIEST)
 
@@ -111,7 +126,8 @@ def _needs(spec: Spec) -> Iterator[Need]:
 
 
 def _edits_needs(place: str, edits: ContainerEdits) -> Iterator[Need]:
-    return (Need(row.version, f"{place}.{row.member}", row.what) for row in _EDITS if row.used(edits))
+    rows = (*_NODES_AND_MOUNTS, *_EDITS)
+    return (Need(row.version, f"{place}.{row.member}", row.what) for row in rows if row.used(edits))
 
 
 def _class_has_dot(kind: str) -> bool:

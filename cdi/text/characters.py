@@ -1,0 +1,61 @@
+"""Bytes to characters, and places among them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+BREAKS = "\r\n\x85\u2028\u2029"
+
+_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8"))
+_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_BREAK = re.compile(f"\r\n|[{BREAKS}]")
+
+# Runtimes decode a file in pieces of this many bytes, and only as far as the first document needs.
+_PIECE = 512
+
+
+class TextError(Exception):
+    """The text is wrong at ``position``, an index of characters."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Characters:
+    """A text as far as it can be decoded; ``fault``, if any, is met by whoever reads up to ``readable``."""
+
+    text: str
+    fault: TextError | None = None
+    readable: int = 0
+
+
+def decoded(data: bytes) -> Characters:
+    """Return the characters of a file: UTF-8, or UTF-16 with its byte order mark."""
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", "utf-8"))
+    fault = None
+    try:
+        text = data[len(mark) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        text = data[len(mark) : len(mark) + error.start].decode(encoding)
+        fault = TextError(f"this is not {encoding.upper()}: {error.reason}", len(text))
+    if match := _NOT_ALLOWED.search(text):
+        text = text[: match.start()]
+        fault = TextError(f"the character U+{ord(match[0]):04X} is not allowed", match.start())
+    if fault is None:
+        return Characters(text)
+    good = len(mark) + len(text.encode(encoding))
+    pieces = good // _PIECE * _PIECE
+    readable = data[len(mark) : pieces].decode(encoding, "ignore") if pieces else ""
+    return Characters(text, fault, len(readable))
+
+
+def line_and_column(text: str, position: int) -> tuple[int, int]:
+    """Return the line and column, both from 1, of a character."""
+    line, start = 1, 0
+    for match in _BREAK.finditer(text, 0, position):
+        line, start = line + 1, match.end()
+    return line, position - start + 1

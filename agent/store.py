@@ -185,7 +185,8 @@ class Writer:
     def _take(self) -> int:
         path = os.path.join(self.directory.path, LOCK_NAME)
         try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            # Open for reading only: a file that is open for writing keeps its file system from being remounted.
+            lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         except OSError as error:
             raise _store_error(self.directory.path, "written", error) from None
         try:
@@ -197,8 +198,8 @@ class Writer:
                 raise _store_error(self.directory.path, "locked", error) from None
             raise _busy(self.directory.path, holder) from None
         with contextlib.suppress(OSError):  # a full disk holds no name, but the lock works
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"process {os.getpid()} ({_command()})\n".encode(), 0)
+            with open(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW), "wb") as file:
+                file.write(f"process {os.getpid()} ({_command()})\n".encode())
         self._sweep()
         return lock
 

@@ -223,7 +223,7 @@ class _LookAgain(logging.Handler):
         super().__init__(logging.WARNING)
         self._wake = wake
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, _record: logging.LogRecord) -> None:
         self._wake()
 
 

@@ -13,6 +13,7 @@ import fcntl
 import os
 import subprocess
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -34,6 +35,14 @@ echo ready
 cat <&3 >/dev/null &
 wait $!
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a process ended, and what it wrote to both its outputs."""
+
+    exit_code: int
+    output: str
 
 
 class Cell:
@@ -90,11 +99,15 @@ class Cell:
         """Start `argv` inside. The object stands for it, but signals go to `inside(process)`."""
         assert self._first is not None
         enter = ["nsenter", "-t", str(child_of(self._first.pid)), "-m", "-p", "--"]
-        process = subprocess.Popen(
-            [*enter, *argv], env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
-        )
+        process = subprocess.Popen([*enter, *argv], env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         self._processes.append(process)
         return process
+
+    def run(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> Result:
+        """Run `argv` inside to its end."""
+        process = self.popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output, _ = process.communicate()
+        return Result(process.returncode, output.decode(errors="replace"))
 
 
 def inside(process: subprocess.Popen[bytes]) -> int:

@@ -18,14 +18,13 @@ import subprocess
 import time
 import tomllib
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import grpc
 
 from tests.real import parts
-from tests.real.cell import Cell, inside
+from tests.real.cell import Cell, Result, inside
 from tests.real.cri import CRI, CRIError
 from tests.real.cri_pb import cri_pb2 as pb
 from tests.real.images import BUSYBOX, write_archive
@@ -70,14 +69,6 @@ cdi_spec_dirs = {spec_dirs}
 
 class ContainerdError(Exception):
     """The daemon did not come up, or ended by itself; the message ends with its log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a container's process ended, and what it wrote to both its outputs."""
-
-    exit_code: int
-    output: str
 
 
 class Containerd:
@@ -258,9 +249,7 @@ class Containerd:
         if self._pod is None:
             self._import_images()
             config = self._pod_config()
-            answer = self.cri.call(
-                "RunPodSandbox", pb.RunPodSandboxRequest(config=config), pb.RunPodSandboxResponse
-            )
+            answer = self.cri.call("RunPodSandbox", pb.RunPodSandboxRequest(config=config), pb.RunPodSandboxResponse)
             self._pod = answer.pod_sandbox_id, config
         return self._pod
 
@@ -299,13 +288,11 @@ class Containerd:
         return Cell(private=[self._data, *_PRIVATE], binds={Path("/etc/containerd"): etc} if etc else {})
 
     def _environment(self) -> dict[str, str]:
-        path = [str(self._scratch / "bin"), str(self.binary.parent), os.environ.get("PATH", os.defpath)]
-        return {**os.environ, "PATH": ":".join(path), "LD_LIBRARY_PATH": parts.libraries("runc")}
+        environment = parts.environment(f"containerd-{self.version}", "runc")
+        return {**environment, "PATH": f"{self._scratch / 'bin'}:{environment['PATH']}"}
 
     def _tool(self, argv: Sequence[str | Path]) -> str:
-        process = self._cell.popen(
-            argv, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        process = self._cell.popen(argv, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         output, errors = process.communicate()
         if process.returncode:
             raise ContainerdError(f"{argv[0]}: {errors.decode()}")
@@ -391,16 +378,12 @@ class Container:
         self._config.metadata.CopyFrom(pb.ContainerMetadata(name="container", attempt=attempt))
         self._config.log_path = f"{attempt}.log"
         self._config.linux.security_context.namespace_options.CopyFrom(namespaces())
-        request = pb.CreateContainerRequest(
-            pod_sandbox_id=pod, config=self._config, sandbox_config=pod_config
-        )
+        request = pb.CreateContainerRequest(pod_sandbox_id=pod, config=self._config, sandbox_config=pod_config)
         self.id = self._call("CreateContainer", request, pb.CreateContainerResponse).container_id
 
     def start(self) -> None:
         """Start it; it must be newly created."""
-        self._call(
-            "StartContainer", pb.StartContainerRequest(container_id=self.id), pb.StartContainerResponse
-        )
+        self._call("StartContainer", pb.StartContainerRequest(container_id=self.id), pb.StartContainerResponse)
 
     def stop(self) -> None:
         """Kill it."""
@@ -409,9 +392,7 @@ class Container:
 
     def remove(self) -> None:
         """Remove it, killed if need be."""
-        self._call(
-            "RemoveContainer", pb.RemoveContainerRequest(container_id=self.id), pb.RemoveContainerResponse
-        )
+        self._call("RemoveContainer", pb.RemoveContainerRequest(container_id=self.id), pb.RemoveContainerResponse)
 
     def restart(self) -> None:
         """Start it as the kubelet does: as a new container of the same configuration, CDI names included.
@@ -437,9 +418,7 @@ class Container:
         end = time.monotonic() + seconds
         while (status := self.status()).state != pb.CONTAINER_EXITED:
             if time.monotonic() > end:
-                raise TimeoutError(
-                    f"the container runs for more than {seconds} s; its output:\n{self.output()}"
-                )
+                raise TimeoutError(f"the container runs for more than {seconds} s; its output:\n{self.output()}")
             time.sleep(0.01)
         return Result(status.exit_code, self.output())
 

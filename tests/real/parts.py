@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+# Bookworm's packages still say /bin and /lib.
+_PROGRAMS = ("usr/bin", "usr/sbin", "bin", "sbin")
+_LIBRARIES = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*")
+
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
@@ -88,14 +92,20 @@ def program(part: str, name: str) -> Path:
         MissingPartError: when the part is not here.
     """
     top = tree(part)
-    places = (top / directory / name for directory in ("usr/bin", "bin", "usr/sbin", "sbin"))
-    return next(place for place in places if place.exists())
+    return next(path for place in _PROGRAMS if (path := top / place / name).exists())
 
 
-def libraries(part: str) -> str:
-    """Where the part's own libraries lie, as LD_LIBRARY_PATH wants it."""
-    places = [*tree(part).glob("usr/lib/*-linux-gnu*"), *tree(part).glob("lib/*-linux-gnu*")]
-    return ":".join(map(str, places))
+def environment(*names: str) -> dict[str, str]:
+    """This process's environment, with the programs and libraries of these unpacked parts first.
+
+    Raises:
+        MissingPartError: when one is not here.
+    """
+    need(*names)
+    programs = [str(tree(name) / place) for name in names for place in _PROGRAMS]
+    libraries = [str(path) for name in names for place in _LIBRARIES for path in tree(name).glob(place)]
+    path = ":".join([*programs, os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, "LD_LIBRARY_PATH": ":".join(libraries)}
 
 
 def missing(name: str) -> str:

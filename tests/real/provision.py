@@ -1,8 +1,8 @@
 """`python -m tests.real.provision`: fetch what the real tests need; milliseconds when it is there.
 
-Debian packages of several suites are unpacked into a cache below the repository (or `$CDI_SYNC_TEST_CACHE`),
+Debian packages of several suites are unpacked into a cache below the repository, or `$CDI_SYNC_TEST_CACHE`,
 each part into a directory of its own; nothing is installed. apt downloads them from the archive that this
-machine's apt is already configured for, into a private apt root, and verifies them with Debian's archive keys.
+machine's apt is already configured for, into a private apt root, and verifies them with Debian's keys.
 
 Where that cannot be (no root, no Debian, no network) it says so in one line and ends with 0; with CI=true,
 with 1.
@@ -187,7 +187,7 @@ class Apt:
 
 
 def _archives() -> list[str]:
-    """Addresses from which this machine's apt takes a suite's `main`; Debian's own, where that is known, first."""
+    """Addresses from which this machine's apt takes whole suites; what is known to be Debian's comes first."""
     # Origins are unknown before the machine's first `apt-get update`, so the second look is at bare sources.
     known = _targets("$(REPO_URI)", "ORIGIN: Debian", "COMPONENT: main")
     listed = _targets("$(REPO_URI) $(RELEASE)", "COMPONENT: main", "--no-release-info")

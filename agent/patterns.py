@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TOKEN = re.compile(r"\*\*/|\*+|\?|\[|[^*?\[]+")
+_MEMBER = re.compile(r"(.)-(.)|(.)", re.DOTALL)
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -41,11 +43,11 @@ def value_pattern(text: str) -> Pattern:
     Raises:
         PatternError: a bracket is not closed, or holds a range that runs backwards.
     """
-    return Pattern(text, _compile(text, any_run=".*", any_one=".", crossing=".*", directories=".*/"))
+    return Pattern(text, _compile(text, in_path=False))
 
 
 def path_pattern(text: str) -> Pattern:
-    """Compile a glob for absolute paths: ``*`` and ``?`` stop at ``/``, ``**`` crosses it.
+    """Compile a glob for absolute paths: ``*``, ``?`` and sets stop at ``/``, ``**`` crosses it.
 
     Raises:
         PatternError: as :func:`value_pattern`; or the path is relative, or holds ``//``, ``.`` or ``..``.
@@ -54,46 +56,51 @@ def path_pattern(text: str) -> Pattern:
         raise PatternError(f"{text!r} is not an absolute path")
     if any(part in ("", ".", "..") for part in text[1:].split("/")):
         raise PatternError(f"{text!r} has an empty, '.' or '..' component, and would never match")
-    if re.search(r"\[[^\]]*/", text):
-        raise PatternError(f"{text!r} has a '/' inside a set, which no component can match")
-    return Pattern(text, _compile(text, any_run="[^/]*", any_one="[^/]", crossing=".*", directories="(?:.*/)?"))
+    return Pattern(text, _compile(text, in_path=True))
 
 
 def component_pattern(text: str) -> Pattern:
     """Compile one component of a glob that :func:`path_pattern` has accepted."""
-    return Pattern(text, _compile(text, any_run="[^/]*", any_one="[^/]", crossing=".*", directories=".*/"))
+    return Pattern(text, _compile(text, in_path=True))
 
 
-def _compile(text: str, *, any_run: str, any_one: str, crossing: str, directories: str) -> re.Pattern[str]:
+class _Kind(Enum):
+    FIXED = auto()  # always the same number of characters
+    RUN = auto()  # any number of characters but "/"
+    CROSSING = auto()  # any number of characters
+
+
+_Part = tuple[_Kind, str]
+
+
+def _compile(text: str, *, in_path: bool) -> re.Pattern[str]:
     if not text:
         raise PatternError("an empty glob matches nothing")
     if "\0" in text:
         raise PatternError("a glob cannot hold a NUL character")
-    parts = list(_parts(text, any_run=any_run, any_one=any_one, crossing=crossing, directories=directories))
-    try:
-        return re.compile("".join(_without_backtracking(parts, any_run)), re.DOTALL)
-    except re.error as error:
-        raise PatternError(f"{text!r} holds a set that cannot be read ({error.msg})") from None
+    return re.compile(_without_backtracking(list(_parts(text, in_path=in_path))), re.DOTALL)
 
 
-def _parts(text: str, *, any_run: str, any_one: str, crossing: str, directories: str) -> Iterator[str]:
+def _parts(text: str, *, in_path: bool) -> Iterator[_Part]:
     at = 0
     while token := _TOKEN.match(text, at):
-        at = token.end()
+        start, at = at, token.end()
         match token[0]:
+            case "**/" if in_path and text[:start].endswith("/"):
+                yield _Kind.CROSSING, "(?:.*?/)??"  # any number of whole components, also none
             case "**/":
-                yield directories
+                yield from ((_Kind.CROSSING, ".*?"), (_Kind.FIXED, "/"))
             case "*":
-                yield any_run
+                yield (_Kind.RUN, "[^/]*?") if in_path else (_Kind.CROSSING, ".*?")
             case "?":
-                yield any_one
+                yield _Kind.FIXED, "[^/]" if in_path else "."
             case "[":
                 at = _set_end(text, at)
-                yield _set(text[token.end() : at - 1])
+                yield _Kind.FIXED, _set(text, text[token.end() : at - 1], in_path=in_path)
             case stars if stars.startswith("*"):
-                yield crossing
+                yield _Kind.CROSSING, ".*?"
             case fixed:
-                yield re.escape(fixed)
+                yield _Kind.FIXED, re.escape(fixed)
 
 
 def _set_end(text: str, start: int) -> int:
@@ -105,24 +112,42 @@ def _set_end(text: str, start: int) -> int:
     return end + 1
 
 
-def _set(content: str) -> str:
-    negated, members = content[0] in "!^", content.lstrip("!^") if content[0] in "!^" else content
-    escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", members)
-    return f"[{'^' if negated else ''}{escaped}]"
+def _set(text: str, content: str, *, in_path: bool) -> str:
+    negated = content[0] in "!^"
+    members = content[1:] if negated else content
+    if in_path and "/" in members:
+        raise PatternError(f"{text!r} has a '/' inside a set, which no component can match")
+    ranges = []
+    for first, last, single in _MEMBER.findall(members):
+        if first > last:
+            raise PatternError(f"{text!r} has a range that runs backwards, {first}-{last}")
+        ranges.append(re.escape(single) or f"{re.escape(first)}-{re.escape(last)}")
+    return f"{'(?!/)' if in_path else ''}[{'^' if negated else ''}{''.join(ranges)}]"
 
 
-def _without_backtracking(parts: list[str], any_run: str) -> Iterator[str]:
-    """Make all runs but the last atomic, so that matching takes linear time whatever a device calls itself.
+def _without_backtracking(parts: list[_Part]) -> str:
+    """Join the parts so that matching does not explode, whatever a device calls itself.
 
-    The earliest match of what stands between two runs is as good as any later one, as long as both runs match
-    the same characters.
+    The earliest match of what stands between two runs is as good as any later one, as long as the second run may
+    cross whatever the first may. So that much is atomic, and only the end of the pattern is tried more than once.
     """
-    runs = [index for index, part in enumerate(parts) if part == any_run]
-    uniform = not any(part in (".*", "(?:.*/)?", ".*/") and part != any_run for part in parts)
-    if not uniform or len(runs) < 2:
-        yield from parts
-        return
-    yield from parts[: runs[0]]
-    for start, end in pairwise(runs):
-        yield f"(?>{any_run}?{''.join(parts[start + 1 : end])})"
-    yield from parts[runs[-1] :]
+    *segments, last = _split(parts, _Kind.CROSSING)
+    regex = "".join(f"(?>{_segment(segment)})" for segment in segments)
+    return regex + _segment(last, ends=True)
+
+
+def _segment(parts: list[_Part], *, ends: bool = False) -> str:
+    pieces = _split(parts, _Kind.RUN)
+    last = pieces.pop() if ends else []
+    return "".join(map(_piece, pieces)) + "".join(regex for _, regex in last)
+
+
+def _piece(parts: list[_Part]) -> str:
+    regex = "".join(regex for _, regex in parts)
+    return f"(?>{regex})" if parts and parts[0][0] is _Kind.RUN else regex
+
+
+def _split(parts: list[_Part], kind: _Kind) -> list[list[_Part]]:
+    """Cut before every part of that kind."""
+    cuts = [index for index, part in enumerate(parts) if part[0] is kind and index]
+    return [parts[start:end] for start, end in pairwise((0, *cuts, len(parts)))]

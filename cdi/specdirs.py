@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from cdi import codec, validation
 from cdi.errors import CDIError, Problem
@@ -19,8 +19,6 @@ from cdi.hostnode import FileType, HostNode
 from cdi.model import Spec
 from cdi.registry import Changes, Registry, SpecFile, difference, index
 
-if TYPE_CHECKING:
-    import io
 
 DEFAULT_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 EXTENSIONS = (".json", ".yaml")
@@ -33,6 +31,8 @@ Check: TypeAlias = Callable[[Spec], tuple[Problem, ...]]
 
 # Changes closer together than this may leave the same time on a file: the kernel's clock of files ticks.
 _CLOCK_TICK = 50_000_000
+
+_PART = 1024 * 1024
 
 _TYPES: dict[int, FileType] = {
     stat.S_IFBLK: "b",
@@ -158,32 +158,33 @@ def _judged(data: bytes, path: str, check: Check) -> Spec:
 
 def _read(path: str) -> tuple[bytes, _Signature | None]:
     try:
-        # Non-blocking: opening a FIFO would wait for its writer.
+        # Looked at first, since opening some device nodes has effects. Not blocking, since it may be a FIFO by then.
+        _require_regular(os.stat(path), path)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            seen = os.fstat(descriptor)
+            _require_regular(seen, path)
+            return _content(descriptor, path), _signature(seen)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         raise CDIError(Problem(path, f"the file cannot be read: {_reason(error)}")) from error
-    with open(descriptor, "rb", buffering=0) as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise CDIError(Problem(path, "this is not a regular file"))
-        try:
-            data = _content(file, path)
-        except OSError as error:
-            raise CDIError(Problem(path, f"the file cannot be read: {_reason(error)}")) from error
-        return data, _signature(seen)
 
 
-def _content(file: io.FileIO, path: str) -> bytes:
+def _require_regular(seen: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(seen.st_mode):
+        raise CDIError(Problem(path, "this is not a regular file"))
+
+
+def _content(descriptor: int, path: str) -> bytes:
     """Read up to the limit and a byte more: a size told beforehand is no promise (/proc, files that grow)."""
     parts = []
     left = codec.MAX_SIZE + 1
-    while left and (part := file.read(left)):
+    while left and (part := os.read(descriptor, min(left, _PART))):
         parts.append(part)
         left -= len(part)
     if not left:
-        raise CDIError(
-            Problem(path, f"the file has more than {codec.MAX_SIZE} bytes", "such files are not read")
-        )
+        raise CDIError(Problem(path, f"the file has more than {codec.MAX_SIZE} bytes", "such files are not read"))
     return b"".join(parts)
 
 

@@ -103,7 +103,7 @@ class Integer:
             and abs(tree) < _EXPONENT
             and not self._is_minus_zero(tree)
         ):
-            tree = int(tree)
+            tree = _encoded_integer(tree)
         if type(tree) is not int:
             return _mismatch(tree, place, findings, "an integer", 0)
         if not self.least <= tree <= self.most:
@@ -375,6 +375,15 @@ def scalar_text(number: float) -> str:
         except OverflowError:
             return str(number)
     return _single_precision(number)
+
+
+def _encoded_integer(number: float) -> int:
+    """Return the integer that the encoder between YAML and JSON writes for a float: its shortest digits, then zeros."""
+    mantissa, _, power = f"{number!r}".partition("e")
+    if not power:
+        return int(number)
+    whole, _, fraction = mantissa.partition(".")
+    return int(whole + fraction) * 10 ** (int(power) - len(fraction))
 
 
 def _single_precision(number: float) -> str:

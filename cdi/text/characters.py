@@ -14,6 +14,9 @@ _BREAK = re.compile(f"\r\n|[{BREAKS}]")
 # Runtimes decode a file in pieces of this many bytes, and only as far as the first document needs.
 _PIECE = 512
 
+# The length of a UTF-8 sequence by the least value of its first byte; 0 where none begins.
+_WIDTHS = ((0xF8, 1), (0xF0, 4), (0xE0, 3), (0xC0, 2), (0x80, 0), (0, 1))
+
 
 class TextError(Exception):
     """The text is wrong at ``position``, an index of characters."""
@@ -47,10 +50,31 @@ def decoded(data: bytes) -> Characters:
         fault = TextError(f"the character U+{ord(match[0]):04X} is not allowed", match.start())
     if fault is None:
         return Characters(text)
-    good = len(mark) + len(text.encode(encoding))
-    pieces = good // _PIECE * _PIECE
-    readable = data[len(mark) : pieces].decode(encoding, "ignore") if pieces else ""
-    return Characters(text, fault, len(readable))
+    position = len(mark) + len(text.encode(encoding))
+    seen = _read_before(data, position, encoding)
+    return Characters(text, fault, len(data[len(mark) : seen].decode(encoding)))
+
+
+def _read_before(data: bytes, position: int, encoding: str) -> int:
+    """Return how many bytes are decoded before the piece is read that has the end of the character at ``position``."""
+    width = _width(data, position, encoding) or 1
+    if position + width > len(data):
+        return position
+    start = 0
+    while (end := start + _PIECE) < position + width:
+        cut = next((at for at in range(end - 3, end) if at + _width(data, at, encoding) > end), end)
+        start = cut
+    return start
+
+
+def _width(data: bytes, position: int, encoding: str) -> int:
+    """Return the bytes of the character that begins at ``position``, going by its first ones; 0 inside of one."""
+    if encoding == "utf-8":
+        octet = data[position]
+        return next(width for least, width in _WIDTHS if octet >= least)
+    unit = data[position : position + 2]
+    high = unit[-1] if encoding.endswith("le") else unit[0]
+    return 0 if position % 2 else 4 if 0xD8 <= high < 0xDC else 2
 
 
 def line_and_column(text: str, position: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NoReturn
 
 from cdi.errors import CDIError, Problem
@@ -24,6 +23,8 @@ _RATIO_FEW = 0.99
 _RATIO_MANY = 0.10
 
 _UINT64_ONLY = 2**63
+
+_INFINITIES = {"NaN": ".nan", "+Inf": ".inf", "-Inf": "-.inf"}
 
 
 def read(data: bytes, where: str = "") -> Tree:
@@ -154,6 +155,5 @@ def _key_text(key: Scalar, node: Node) -> str:
         return key
     if key is None or (type(key) is int and key >= _UINT64_ONLY):
         raise TextError("null or an integer of more than 63 bits cannot be a key", node.position)
-    if isinstance(key, float) and not math.isfinite(key):
-        return {"NaN": ".nan", "+Inf": ".inf", "-Inf": "-.inf"}[scalar_text(key)]
-    return scalar_text(key)
+    text = scalar_text(key)
+    return _INFINITIES.get(text, text)

@@ -32,23 +32,42 @@ _BUSY_SECONDS = 10.0
 
 
 class _Machine:
-    """The machine-wide lock, counted so that one test may take it several times."""
+    """The machine-wide lock, counted so that one test may take it several times.
+
+    The locked file names the devices that were made, so that whoever holds it next can remove those of a killed run.
+    """
 
     def __init__(self) -> None:
-        self.holders = 0
-        self.fd = -1
+        self._holders = 0
+        self._fd = -1
 
     def enter(self) -> None:
-        if not self.holders:
+        if not self._holders:
             _LOCK.parent.mkdir(exist_ok=True)
-            self.fd = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self.fd, fcntl.LOCK_EX)
-        self.holders += 1
+            self._fd = os.open(_LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            self._forget_removed(remove=True)
+        self._holders += 1
+
+    def note(self, name: str) -> None:
+        os.write(self._fd, f"{name}\n".encode())
 
     def leave(self) -> None:
-        self.holders -= 1
-        if not self.holders:
-            os.close(self.fd)
+        self._holders -= 1
+        if not self._holders:
+            self._forget_removed()
+            os.close(self._fd)
+
+    def _forget_removed(self, *, remove: bool = False) -> None:
+        """Keep the names only of devices that are there, which should be none."""
+        names = _LOCK.read_text().split()
+        os.truncate(self._fd, 0)
+        for name in names:
+            if remove:
+                with suppress(OSError):
+                    _remove(name)
+            if Path("/sys/block", name).exists():
+                self.note(name)
 
 
 _THE_MACHINE = _Machine()
@@ -82,8 +101,7 @@ class Zram:
 
     def remove(self) -> None:
         """Remove it from the kernel, when nobody has it open; done twice, it does nothing."""
-        if self.sysfs.exists():
-            _patiently(lambda: (_ZRAM / "hot_remove").write_text(f"{self.number}\n"))
+        _remove(self.name)
 
 
 class Loop:
@@ -100,11 +118,7 @@ class Loop:
 
     def remove(self) -> None:
         """Detach the file and remove it from the kernel; done twice, it does nothing."""
-        if not self.sysfs.exists():
-            return
-        with _opened(self.node) as loop, suppress(OSError):
-            fcntl.ioctl(loop, _LOOP_CLR_FD)
-        _patiently(lambda: _loop_control(_LOOP_CTL_REMOVE, self.number))
+        _remove(self.name)
 
 
 class Kernel:
@@ -117,6 +131,7 @@ class Kernel:
         """A new zram disk, with the lowest free number."""
         parts.need("zram")
         device = Zram(size)
+        _THE_MACHINE.note(device.name)
         self._stack.callback(device.remove)
         return device
 
@@ -127,6 +142,7 @@ class Kernel:
             backing.touch()
             os.truncate(backing, 1 << 20)
         device = Loop(backing, number)
+        _THE_MACHINE.note(device.name)
         self._stack.callback(device.remove)
         return device
 
@@ -158,6 +174,18 @@ def make_node(path: Path, major: int, minor: int, *, kind: int = stat.S_IFCHR, m
     os.mknod(path, kind | mode, os.makedev(major, minor))
     path.chmod(mode)
     return path
+
+
+def _remove(name: str) -> None:
+    """Remove a zram or loop device that is there."""
+    if not Path("/sys/block", name).exists():
+        return
+    if name.startswith("zram"):
+        _patiently(lambda: (_ZRAM / "hot_remove").write_text(name.removeprefix("zram")))
+    else:
+        with _opened(Path("/dev", name)) as loop, suppress(OSError):
+            fcntl.ioctl(loop, _LOOP_CLR_FD)
+        _patiently(lambda: _loop_control(_LOOP_CTL_REMOVE, int(name.removeprefix("loop"))))
 
 
 def _add_loop() -> int:

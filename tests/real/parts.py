@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,7 +161,8 @@ def _kernel_device(path: str, module: str) -> Callable[[], str]:
     @functools.cache
     def check() -> str:
         if not Path(path).exists():
-            subprocess.run(["modprobe", module], check=False, capture_output=True)
+            with suppress(FileNotFoundError):
+                subprocess.run(["modprobe", module], check=False, capture_output=True)
         return "" if Path(path).exists() else f"the kernel has no {module} module here"
 
     return check

@@ -36,7 +36,7 @@ _CONTROL = _RUN / "control"
 _RULES = _RUN / "rules.d" / "99-cdi-sync-tests.rules"
 # That the directory is ours, and how /dev was before.
 _MARK = _RUN / "cdi-sync-tests.json"
-_START_SECONDS = 20.0
+_SECONDS = 20.0
 
 
 class UdevError(Exception):
@@ -137,7 +137,7 @@ class Udevd:
 
     def _wait_listening(self, log: Path) -> None:
         assert self._daemon is not None
-        end = time.monotonic() + _START_SECONDS
+        end = time.monotonic() + _SECONDS
         while not _listening():
             if self._daemon.poll() is not None or time.monotonic() > end:
                 raise UdevError(log.read_text())
@@ -158,18 +158,30 @@ class Udevd:
         self.udevadm("control", "--reload")
 
 
+def clean_up_after_kill() -> None:
+    """Wait for a udevd that another test run has going, and undo what a killed one left."""
+    if _MARK.exists():
+        with machine():
+            clean_up()
+
+
 def clean_up() -> None:
-    """Undo what a udevd of a killed test run left; nothing where there was none. Needs `machine()`."""
-    if not _MARK.exists() or _listening():
+    """Undo what a udevd started here left, if it did. Needs `machine()`."""
+    if not _MARK.exists():
         return
-    for link in _links():
-        if (path := Path("/dev", link)).is_symlink():
-            path.unlink()
+    # We have the machine to ourselves, so that one is not in use: a killed one is just about to go.
+    end = time.monotonic() + _SECONDS
+    while _listening():
+        if time.monotonic() > end:
+            raise UdevError("the udevd of another test run does not end")
+        time.sleep(0.01)
     before = json.loads(_MARK.read_text())
-    for directory, _, _ in os.walk("/dev", topdown=False):
-        if directory not in before["directories"]:
-            with suppress(OSError):
-                os.rmdir(directory)
+    now = _dev()
+    for link in set(now["links"]).difference(before["links"]):
+        os.unlink(link)
+    for directory in sorted(set(now["directories"]).difference(before["directories"]), reverse=True):
+        with suppress(OSError):
+            os.rmdir(directory)
     for path, facts in before["nodes"].items():
         with suppress(FileNotFoundError):
             _restore(path, *facts)
@@ -191,15 +203,18 @@ def _borrowed_run() -> Iterator[None]:
 
 
 def _dev() -> dict[str, Any]:
-    """The directories in /dev, and each node's mode, owner, group and number."""
-    directories, nodes = [], {}
-    for directory, _, names in os.walk("/dev"):
-        directories.append(directory)
-        for path in (f"{directory}/{name}" for name in names):
-            node = os.lstat(path)
-            if stat.S_ISCHR(node.st_mode) or stat.S_ISBLK(node.st_mode):
-                nodes[path] = stat.S_IMODE(node.st_mode), node.st_uid, node.st_gid, node.st_rdev
-    return {"directories": directories, "nodes": nodes}
+    """The directories and links in /dev, and each node's mode, owner, group and number."""
+    directories, links, nodes = [], [], {}
+    for top, children, names in os.walk("/dev"):
+        directories.append(top)
+        for path in (f"{top}/{name}" for name in (*children, *names)):
+            with suppress(FileNotFoundError):
+                node = os.lstat(path)
+                if stat.S_ISLNK(node.st_mode):
+                    links.append(path)
+                elif node.st_rdev:
+                    nodes[path] = stat.S_IMODE(node.st_mode), node.st_uid, node.st_gid, node.st_rdev
+    return {"directories": directories, "links": links, "nodes": nodes}
 
 
 def _restore(path: str, mode: int, uid: int, gid: int, number: int) -> None:
@@ -207,13 +222,6 @@ def _restore(path: str, mode: int, uid: int, gid: int, number: int) -> None:
     if node.st_rdev == number and (stat.S_IMODE(node.st_mode), node.st_uid, node.st_gid) != (mode, uid, gid):
         os.chown(path, uid, gid)
         os.chmod(path, mode)
-
-
-def _links() -> Iterator[str]:
-    """The links below /dev that udev's database knows."""
-    for entry in (_RUN / "data").glob("*"):
-        lines = entry.read_text(errors="replace").splitlines()
-        yield from (line[2:] for line in lines if line.startswith("S:"))
 
 
 def _listening() -> bool:

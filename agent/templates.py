@@ -16,6 +16,7 @@ USB = tuple(f"usb:{fact}" for fact in ("vendor", "product", "serial", "port"))
 PCI = tuple(f"pci:{fact}" for fact in ("address", "vendor", "device", "class"))
 IN_EDITS = ("name", "devnode")
 NAME_LIMIT = 56  # leaves room for a share's "::742" in the 63 characters of a kubelet device id
+COMPONENT_LIMIT = 120  # bytes; two of them and some fixed text fit in the 255 of a file name
 
 _PROPERTY = re.compile(r"[A-Z][A-Z0-9_]*")
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
@@ -111,11 +112,21 @@ def device_name(raw: str) -> str:
     name = re.sub(":{2,}", ":", _FORBIDDEN.sub("-", raw[: 4 * NAME_LIMIT])).strip("-_.:")
     if name and len(name) <= NAME_LIMIT and len(raw) <= 4 * NAME_LIMIT:
         return name
-    digest = hashlib.sha256(raw.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    return f"{name[: NAME_LIMIT - 13].rstrip('-_.:')}-{digest}".lstrip("-")
+    return f"{name[: NAME_LIMIT - 13].rstrip('-_.:')}-{_digest(raw)}".lstrip("-")
 
 
 def path_component(raw: str) -> str:
-    """Turn what a device says of itself into one harmless component of a path."""
-    component = re.sub(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+", "-", raw)[:255]
+    """Turn what a device says of itself into one harmless component of a path, of at most :data:`COMPONENT_LIMIT` bytes.
+
+    Runs of characters that do not show become ``-``; what is too long ends in a hash of the whole.
+    """
+    start = raw[: 2 * COMPONENT_LIMIT]
+    shown = "".join(character if character.isprintable() and character != "/" else "\0" for character in start)
+    component = re.sub("\0+", "-", shown)
+    if len(component.encode()) > COMPONENT_LIMIT or len(start) < len(raw):
+        component = f"{component.encode()[: COMPONENT_LIMIT - 13].decode(errors='ignore')}-{_digest(raw)}"
     return "_" if component in ("", ".", "..") else component
+
+
+def _digest(raw: str) -> str:
+    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()[:12]

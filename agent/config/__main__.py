@@ -6,6 +6,7 @@ Writes to standard output, pickled: the `Settings`, or the tuple of `Problem` th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import pickle
 import sys
 
@@ -23,7 +24,9 @@ def main() -> None:
         answer: object = load(arguments.config, spec_dir=arguments.spec_dir, state_dir=arguments.state_dir)
     except ConfigError as error:
         answer = error.problems
-    pickle.dump(answer, sys.stdout.buffer)
+    with contextlib.suppress(BrokenPipeError):  # whoever asked is gone
+        sys.stdout.buffer.write(pickle.dumps(answer))
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

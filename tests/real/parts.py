@@ -49,7 +49,7 @@ UNPACKED = {
         "bookworm",
         (
             *("podman", "conmon", "golang-github-containers-common", "golang-github-containers-image"),
-            *("libassuan0", "libglib2.0-0", "libgpgme11", "libseccomp2", "libsubid4"),
+            *("libassuan0", "libdevmapper1.02.1", "libglib2.0-0", "libgpgme11", "libseccomp2", "libsubid4"),
         ),
     ),
     "udev": Unpacked("bookworm", ("udev", "libkmod2")),

@@ -35,7 +35,10 @@ test: $(VENV)/.dev ## everything; as root also with real devices, udevd, contain
 	$(BIN)/python -m tests.real.provision
 	$(BIN)/python -m pytest $(ARGS)
 
+bench: $(VENV)/.dev ## what it costs here, as a table (ARGS="--output json", ARGS=--quick)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help install dev run lint test clean
+.PHONY: help install dev run lint test bench clean

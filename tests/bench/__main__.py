@@ -1,0 +1,181 @@
+"""What cdi-sync costs on this machine: ``make bench``, or ``python -m tests.bench [--quick] [--output json]``.
+
+Every figure is a median of several runs of the real program. Nothing here passes or fails; docs/performance.md
+says what the figures were, and what they are meant to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.agent.running import PROGRAM, Agent, context_switches, devices
+from tests.real.devices import kernel, make_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+KIND = "bench.example/node"
+COUNTS = (1, 100, 1_000, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured quantity: the median of ``runs`` values, with the smallest and the largest."""
+
+    name: str
+    unit: str
+    median: float
+    least: float
+    most: float
+    runs: int
+
+    @classmethod
+    def of(cls, name: str, unit: str, values: Sequence[float]) -> Figure:
+        return cls(name, unit, statistics.median(values), min(values), max(values), len(values))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer runs, and 5 idle seconds instead of 60")
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="form of the figures")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.exit(1, "error: this makes device nodes and kernel devices; run it as root\n")
+    progress = Console(stderr=True)
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="cdi-sync-bench-") as scratch:
+        for figure in measure(Path(scratch), quick=options.quick):
+            progress.print(f"{figure.name}: {figure.median:.4g} {figure.unit}", highlight=False)
+            figures.append(figure)
+    show(figures, options.output)
+
+
+def show(figures: Sequence[Figure], form: str) -> None:
+    if form == "json":
+        machine = {"python": platform.python_version(), "kernel": platform.release(), "processors": os.cpu_count()}
+        json.dump({"machine": machine, "figures": [asdict(figure) for figure in figures]}, sys.stdout, indent=2)
+        print()
+        return
+    table = Table("figure", "median", "least", "most", "unit", "runs", box=None, pad_edge=False)
+    for figure in figures:
+        values = (f"{value:.4g}" for value in (figure.median, figure.least, figure.most))
+        table.add_row(figure.name, *values, figure.unit, str(figure.runs))
+    Console(width=120).print(table)
+
+
+def measure(scratch: Path, *, quick: bool) -> Iterator[Figure]:
+    runs = 3 if quick else 7
+    yield from starting(runs)
+    yield from passes(scratch, runs)
+    yield from living(scratch, events=5 if quick else 21, idle=5 if quick else 60)
+
+
+def starting(runs: int) -> Iterator[Figure]:
+    bare = timed([sys.executable, "-c", "pass"], runs)
+    help_ = timed([PROGRAM, "--help"], runs)
+    yield Figure.of("python -c pass", "ms", bare)
+    yield Figure.of("cdi-sync --help", "ms", help_)
+    yield Figure.of("cdi-sync --help, in bare starts", "times", [statistics.median(help_) / statistics.median(bare)])
+    yield Figure.of("import of the agent", "ms", timed([sys.executable, "-c", "import agent.daemon"], runs))
+
+
+def passes(scratch: Path, runs: int) -> Iterator[Figure]:
+    """Time ``--once``: the first pass, which writes, and those that find nothing to change."""
+    medians = {}
+    for count in COUNTS:
+        config, spec_dir = make_nodes(scratch / str(count), count)
+        command = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir]
+        yield Figure.of(f"--once, first pass, {count} devices", "ms", timed(command, 1, warm=False))
+        unchanged = timed(command, runs)
+        medians[count] = statistics.median(unchanged)
+        yield Figure.of(f"--once, nothing to change, {count} devices", "ms", unchanged)
+    yield Figure.of("--once, 10,000 devices in passes over 1,000", "times", [medians[10_000] / medians[1_000]])
+
+
+def make_nodes(place: Path, count: int) -> tuple[Path, Path]:
+    """Make that many device nodes; returns configuration and spec directory."""
+    (place / "dev").mkdir(parents=True)
+    for number in range(count):
+        make_node(place / "dev" / f"n{number}", 1, 3)
+    config = place / "config.toml"
+    config.write_text(
+        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "{place}/dev/*"\n'
+    )
+    return config, place / "cdi"
+
+
+def living(scratch: Path, *, events: int, idle: int) -> Iterator[Figure]:
+    """Time the living agent: from a kernel event to the spec, then its size and its rest."""
+    config = scratch / "config.toml"
+    config.write_text(f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "/dev/zram*"\n')
+    with ExitStack() as stack:
+        machine = stack.enter_context(kernel())
+        agent = stack.enter_context(Agent(config, scratch / "cdi", scratch / "log"))
+        agent.wait_ready()
+
+        def appear() -> float:
+            time.sleep(0.4)  # past the quiet time, so that each event is a first one
+            start = time.monotonic()  # a little before the event: the kernel has yet to make the device
+            disk = machine.zram(size=0)
+            while disk.name not in devices(agent.spec_dir, KIND):
+                time.sleep(0.0002)
+            end = time.monotonic()
+            disk.remove()
+            return 1000 * (end - start)
+
+        yield Figure.of("uevent to readable spec", "ms", [appear() for _ in range(events)])
+        yield from resting(agent.process.pid, idle)
+
+
+def resting(pid: int, seconds: int) -> Iterator[Figure]:
+    time.sleep(2)
+    sizes = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    kib = {name: int(value.split()[0]) for name, value in sizes.items()}
+    yield Figure.of("agent at rest, resident", "MiB", [kib["Rss"] / 1024])
+    private = kib["Private_Clean"] + kib["Private_Dirty"]
+    yield Figure.of("agent at rest, private", "MiB", [private / 1024])
+    yield Figure.of("agent at rest, private and dirty", "MiB", [kib["Private_Dirty"] / 1024])
+    before, used = context_switches(pid), processor_time(pid)
+    time.sleep(seconds)
+    yield Figure.of(f"wake-ups in {seconds} idle seconds", "", [context_switches(pid) - before])
+    yield Figure.of(f"processor time in {seconds} idle seconds", "ms", [1000 * (processor_time(pid) - used)])
+
+
+def processor_time(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds, to the nanosecond where the kernel tells."""
+    total = 0.0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0]) / 1e9
+    return total
+
+
+def timed(command: Sequence[str | Path], runs: int, *, warm: bool = True) -> list[float]:
+    """Run a command that often; returns the wall time of each run in milliseconds."""
+    # Without bytecode files every start would compile the program anew.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    values = []
+    for run in range(runs + warm):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if run or not warm:
+            values.append(1000 * (time.perf_counter() - start))
+    return values
+
+
+if __name__ == "__main__":
+    main()

@@ -92,6 +92,7 @@ class Zram:
         self.name = f"zram{self.number}"
         self.node = Path("/dev", self.name)
         self.sysfs = Path("/sys/block", self.name)
+        self.major, self.minor = _device_number(self.sysfs)
         if size:
             self.resize(size)
 
@@ -113,6 +114,7 @@ class Loop:
         self.name = f"loop{self.number}"
         self.node = Path("/dev", self.name)
         self.sysfs = Path("/sys/block", self.name)
+        self.major, self.minor = _device_number(self.sysfs)
         with _opened(self.node) as loop, _opened(backing) as file:
             fcntl.ioctl(loop, _LOOP_SET_FD, file)
 
@@ -198,6 +200,11 @@ def _add_loop() -> int:
 def _loop_control(request: int, number: int) -> int:
     with _opened(Path("/dev/loop-control")) as control:
         return fcntl.ioctl(control, request, number)
+
+
+def _device_number(sysfs: Path) -> tuple[int, int]:
+    major, minor = (sysfs / "dev").read_text().split(":")
+    return int(major), int(minor)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -19,6 +19,7 @@ from tests.real.cri import CRIError
 
 if TYPE_CHECKING:
     from tests.real.containerd import Version
+    from tests.real.devices import Kernel
     from tests.real.plugin import StartContainerd
 
 pytestmark = pytest.mark.real
@@ -27,8 +28,10 @@ WITH_CDI: tuple[Version, ...] = ("1.7", "2")
 NODE_AND_ENV = ["sh", "-c", "echo $ACME; [ -c /dev/acme ] && echo written >/dev/acme && stat -c %t:%T /dev/acme"]
 
 
-def write_spec(directory: Path) -> None:
-    edits = {"env": ["ACME=here"], "deviceNodes": [{"path": "/dev/acme", "hostPath": "/dev/null"}]}
+NULL = {"env": ["ACME=here"], "deviceNodes": [{"path": "/dev/acme", "hostPath": "/dev/null"}]}
+
+
+def write_spec(directory: Path, edits: dict[str, Any] = NULL) -> None:
     spec = {
         "cdiVersion": "0.5.0",
         "kind": "acme.com/null",
@@ -66,6 +69,23 @@ def test_a_spec_that_comes_later_is_seen_without_restart(version: Version, start
     assert daemon.run(devices=["acme.com/null=one"], command=NODE_AND_ENV).exit_code == 0
 
 
+@pytest.mark.parametrize("version", WITH_CDI)
+def test_a_disk_that_appears_while_the_daemon_runs_can_be_written_in_a_container(
+    version: Version, start_containerd: StartContainerd, kernel: Kernel
+) -> None:
+    daemon = start_containerd(version)
+    disk = kernel.zram()
+    edits = {"deviceNodes": [{"path": "/dev/acme", "hostPath": str(disk.node), "permissions": "rw"}]}
+    write_spec(daemon.spec_dir, edits)
+    write = ["sh", "-c", "[ -b /dev/acme ] && echo written | dd of=/dev/acme"]
+    assert daemon.run(devices=["acme.com/null=one"], command=write).exit_code == 0
+    assert disk.node.read_bytes()[:8] == b"written\n"
+    without = ["sh", "-c", f"mknod /disk b {disk.major} {disk.minor} && echo no | dd of=/disk"]
+    refused = daemon.run(command=without)
+    assert refused.exit_code != 0
+    assert "not permitted" in refused.output
+
+
 def test_1_6_knows_no_cdi_and_starts_the_container_without_the_device(
     start_containerd: StartContainerd,
 ) -> None:
@@ -83,16 +103,17 @@ def test_a_container_outlives_the_daemon_and_starts_anew_with_the_same_names(
     write_spec(daemon.spec_dir)
     container = daemon.create(devices=["acme.com/null=one"])
     container.start()
-    before = container.execute("cat", "/proc/sys/kernel/random/boot_id", "/proc/uptime")
+    container.execute("touch", "/tmp/still-the-first-one")
     daemon.restart()
+    assert container.execute("ls", "/tmp").output == "still-the-first-one\n"
     assert container.execute(*NODE_AND_ENV).output == "here\n1:3\n"
     container.restart()
+    assert container.execute("ls", "/tmp").output == ""
     assert container.execute(*NODE_AND_ENV).output == "here\n1:3\n"
     (daemon.spec_dir / "acme.json").unlink()
     time.sleep(0.2)
     with pytest.raises(CRIError, match="unresolvable"):
         container.restart()
-    assert before.exit_code == 0
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -40,7 +40,7 @@ def fits(selector: Selector, device: HostDevice) -> bool:
 def checks(selector: Selector, device: HostDevice) -> Iterator[Check]:
     """Check the given keys one after the other, those that cost least first."""
     if selector.subsystem:
-        yield _check("subsystem", selector.subsystem, device.subsystem)
+        yield _check("subsystem", selector.subsystem, device.subsystem or None)
     if selector.devnode:
         yield _node_check(selector.devnode, device)
     for path, wanted in selector.attributes.items():

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from agent import templates
+from agent.config.settings import DeviceClass, Selector
+from agent.host import Unreadable
+from agent.patterns import path_pattern, value_pattern
+from agent.selection import checks, fits, takes
+from tests.agent.fakes import FakeDevice
+
+DISK = FakeDevice(
+    node="/dev/dm-3",
+    subsystem="block",
+    links=("/dev/disk/by-id/dm-uuid-mpath-1", "/dev/mapper/mpatha"),
+    properties={"DM_UUID": "mpath-1", "EMPTY": ""},
+    attributes={"queue/rotational": "0", "empty": ""},
+)
+STRANGER = FakeDevice(node="/opt/x", subsystem="", syspath="")
+
+
+def selector(
+    *,
+    devnode: str = "",
+    subsystem: str = "",
+    properties: dict[str, str] | None = None,
+    attributes: dict[str, str] | None = None,
+) -> Selector:
+    """Several globs of one key are separated by blanks."""
+    return Selector(
+        devnode=tuple(map(path_pattern, devnode.split())),
+        subsystem=tuple(map(value_pattern, subsystem.split())),
+        properties={name: tuple(map(value_pattern, glob.split())) for name, glob in (properties or {}).items()},
+        attributes={name: tuple(map(value_pattern, glob.split())) for name, glob in (attributes or {}).items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fit"),
+    [
+        (selector(devnode="/dev/dm-3"), True),
+        (selector(devnode="/dev/dm-*"), True),
+        (selector(devnode="/dev/mapper/mpath*"), True),
+        (selector(devnode="/dev/sd* /dev/disk/by-id/*"), True),
+        (selector(devnode="/dev/**"), True),
+        (selector(devnode="/dev/sd*"), False),
+        (selector(devnode="/dev/*/mpatha"), True),
+        (selector(devnode="/dev/m*"), False),
+        (selector(subsystem="block"), True),
+        (selector(subsystem="tty block"), True),
+        (selector(subsystem="b*"), True),
+        (selector(subsystem="Block"), False),
+        (selector(properties={"DM_UUID": "mpath-*"}), True),
+        (selector(properties={"DM_UUID": "lvm-* mpath-*"}), True),
+        (selector(properties={"DM_UUID": "lvm-*"}), False),
+        (selector(properties={"EMPTY": "*"}), True),
+        (selector(properties={"ABSENT": "*"}), False),
+        (selector(properties={"DM_UUID": "*", "ABSENT": "*"}), False),
+        (selector(attributes={"queue/rotational": "0"}), True),
+        (selector(attributes={"queue/rotational": "1"}), False),
+        (selector(attributes={"empty": "*"}), True),
+        (selector(attributes={"absent": "*"}), False),
+        (selector(devnode="/dev/dm-*", subsystem="block", properties={"DM_UUID": "*"}), True),
+        (selector(devnode="/dev/dm-*", subsystem="tty"), False),
+    ],
+)
+def test_a_selector_fits_when_all_its_keys_do(wanted: Selector, *, fit: bool) -> None:
+    assert fits(wanted, DISK) is fit
+
+
+def test_a_device_that_the_kernel_does_not_know_has_no_subsystem_to_fit() -> None:
+    assert not fits(selector(subsystem="*"), STRANGER)
+    assert fits(selector(devnode="/opt/*"), STRANGER)
+
+
+@pytest.mark.parametrize(
+    ("selects", "excludes", "taken"),
+    [
+        ([selector(subsystem="block")], [], True),
+        ([selector(subsystem="tty"), selector(subsystem="block")], [], True),
+        ([selector(subsystem="tty")], [], False),
+        ([], [], False),
+        ([selector(subsystem="block")], [selector(devnode="/dev/dm-3")], False),
+        ([selector(subsystem="block")], [selector(devnode="/dev/mapper/*")], False),
+        ([selector(subsystem="block")], [selector(devnode="/dev/dm-4")], True),
+        ([selector(subsystem="block")], [selector(devnode="/dev/dm-3", subsystem="tty")], True),
+        ([selector(subsystem="block")], [selector(subsystem="tty"), selector(properties={"DM_UUID": "*"})], False),
+    ],
+)
+def test_a_class_takes_what_any_select_and_no_exclude_fits(
+    selects: list[Selector], excludes: list[Selector], *, taken: bool
+) -> None:
+    device_class = DeviceClass(
+        kind="acme.com/disk",
+        origin="test",
+        name=templates.parse("{sysname}"),
+        selects=tuple(selects),
+        excludes=tuple(excludes),
+    )
+    assert takes(device_class, DISK) is taken
+
+
+def test_a_fact_that_cannot_be_read_decides_nothing() -> None:
+    device = FakeDevice(subsystem="block", unreadable=frozenset({"serial"}))
+    assert not fits(selector(subsystem="tty", attributes={"serial": "*"}), device)
+    with pytest.raises(Unreadable):
+        fits(selector(subsystem="block", attributes={"serial": "*"}), device)
+
+
+def test_each_key_is_explained_with_what_was_found() -> None:
+    wanted = selector(
+        devnode="/dev/sd*", subsystem="block", properties={"ABSENT": "*"}, attributes={"queue/rotational": "1"}
+    )
+    assert [(check.key, check.found, check.fits) for check in checks(wanted, DISK)] == [
+        ("subsystem", ("block",), True),
+        ("devnode", ("/dev/dm-3", *DISK.links), False),
+        ("attributes.queue/rotational", ("0",), False),
+        ("properties.ABSENT", (), False),
+    ]

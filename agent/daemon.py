@@ -91,6 +91,7 @@ class Agent:
         self._directory = SpecDirectory(settings.spec_dir)
         self._reconciler = Reconciler(self._directory, self._udev)
         self._writer: Writer | None = None
+        self._create = True
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
@@ -139,7 +140,7 @@ class Agent:
     def _take_directory(self) -> None:
         """Take the lock at the start; what another user or process could not heal by itself ends the agent."""
         try:
-            self._writer = Writer(self._directory, create=True)
+            self._ready_writer()
         except StoreError as error:
             if error.busy or not error.permitted:
                 raise
@@ -161,6 +162,8 @@ class Agent:
             return
         _log.info("configuration loaded: %d classes", len(settings.classes))
         if settings.spec_dir != self.settings.spec_dir:
+            _log.warning("%s is no longer kept true; remove our specs there: rm %s/cdi-sync+*.json",
+                         self.settings.spec_dir, self.settings.spec_dir)  # fmt: skip
             if self._writer:
                 self._writer.close()
             self._adopt(settings)
@@ -186,15 +189,16 @@ class Agent:
     def _ready_writer(self) -> Writer:
         """Return the lock, taken again where the directory was replaced.
 
-        A directory that vanished is not made again: it may be a file system that is not mounted just now, and
-        specs below the mount point would be lost.
+        A directory that is missing is made once. One that vanishes later is not: it may be a file system that is
+        not mounted just now, and specs below the mount point would be lost.
         """
         if self._writer and self._writer.valid:
             return self._writer
         if self._writer:
             self._writer.close()
             self._writer = None
-        self._writer = Writer(self._directory, create=False)
+        self._writer = Writer(self._directory, create=self._create)
+        self._create = False
         return self._writer
 
     def _retry(self) -> float:
@@ -302,6 +306,7 @@ def serve(options: Options) -> None:
         CDIError: the configuration cannot be used.
         StoreError: the spec directory is another's, or may not be written.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a configuration to read again
     asyncio.run(_serve(options))
 
 

@@ -197,11 +197,16 @@ class Writer:
             if error.errno != errno.EWOULDBLOCK:
                 raise _store_error(self.directory.path, "locked", error) from None
             raise _busy(self.directory.path, holder) from None
-        with contextlib.suppress(OSError):  # a full disk holds no name, but the lock works
-            with open(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW), "wb") as file:
-                file.write(f"process {os.getpid()} ({_command()})\n".encode())
+        self._sign(path)
         self._sweep()
         return lock
+
+    @staticmethod
+    def _sign(path: str) -> None:
+        """Write into the lock who holds it. On a full disk that fails, and the lock works all the same."""
+        flags = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with contextlib.suppress(OSError), open(os.open(path, flags), "wb") as file:
+            file.write(f"process {os.getpid()} ({_command()})\n".encode())
 
     def apply(self, changes: Iterable[Change]) -> list[StoreError]:
         """Make the changes, each atomic and durable; what fails is returned, and leaves the old file whole."""

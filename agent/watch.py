@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cdi-sync")
 _RECEIVE_BUFFER = 16 * 1024 * 1024  # bytes the kernel may queue of a burst of events; not allocated ahead
+_AT_ONCE = 1000  # events taken before others of the loop get their turn
 _BURST = 10  # how many times the quiet time a burst may keep us from looking
 
 
@@ -90,11 +92,11 @@ class Uevents:
 
     def _drain(self, monitor: Any, heed: Callable[[list[Any]], bool]) -> None:
         try:
-            events = list(iter(lambda: monitor.poll(timeout=0), None))
-        except OSError:  # the queue overflowed: something happened, we cannot tell what
-            self._wake()
-            return
-        if heed([event for event in events if event.device_node]):
+            events = list(itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE))
+            matters = heed([event for event in events if event.device_node])
+        except (OSError, UnicodeDecodeError):  # the queue overflowed, or a name is odd: something happened
+            matters = True
+        if matters:
             self._wake()
 
     def _heed_udev(self, events: list[Any]) -> bool:

@@ -49,7 +49,7 @@ class _Observer:
 
     def candidates(self, selector: Selector) -> Iterator[SysDevice]:
         if not selector.devnode:
-            yield from self.look.kernel_devices()
+            yield from self.look.kernel_devices(self.blind)
             return
         for pattern in selector.devnode:
             expansion = self.look.expand(pattern)
@@ -66,10 +66,10 @@ class _Observer:
             return None
 
     def judge(self, device: SysDevice) -> None:
-        if not device.settled:
-            self.blind.append(Blind(device.node, "udev has not finished with it", pending=True))
-            return
         try:
+            if not device.settled:
+                self.blind.append(Blind(device.node, "udev has not finished with it", pending=True))
+                return
             if not selection.takes(self.device_class, device):
                 return
         except Unreadable as unknown:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from agent.host import Unreadable
+from agent.host import Blind, Unreadable
 
 from . import globs
 
@@ -65,7 +65,10 @@ class Look:
 
     def _note_links(self, paths: tuple[str, ...]) -> None:
         for path in paths:
-            device = self.device(path)
+            try:
+                device = self.device(path)
+            except Unreadable:  # told when the class is looked at
+                continue
             if device and device.node != path:
                 self._outer_links.setdefault(device.node, set()).add(path)
 
@@ -95,12 +98,16 @@ class Look:
             return None
         return SysDevice(self, path, status)
 
-    def kernel_devices(self) -> Iterator[SysDevice]:
-        """Yield every device of the kernel that has a node below ``/dev``."""
+    def kernel_devices(self, blind: list[Blind]) -> Iterator[SysDevice]:
+        """Yield every device of the kernel that has a node below ``/dev``; notes in ``blind`` what is unreadable."""
         for kind in ("block", "char"):
             for number in self.tree.names(f"{self.roots.sys}/dev/{kind}"):
                 kernel = self.numbered(kind, number)
-                device = self.device(kernel.node) if kernel and kernel.node else None
+                try:
+                    device = self.device(kernel.node) if kernel and kernel.node else None
+                except Unreadable as unknown:
+                    blind.append(Blind(unknown.path, unknown.reason))
+                    continue
                 if device is not None and f"{device.major}:{device.minor}" == number:
                     yield device
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _CONTROL = "/run/udev/control"
 _QUEUE = "/run/udev/queue"
@@ -54,7 +55,7 @@ class UdevDatabase:
     def properties(self, syspath: str) -> Mapping[str, str] | None:
         """Return all properties of the device at ``syspath``; ``None`` where libudev cannot tell."""
         device = self._device(syspath)
-        return None if device is None else dict(device.properties)
+        return None if device is None else dict(_properties(device))
 
     def owes(self, syspath: str, node_changed: float) -> bool:
         """Tell whether udevd will still work on a device, so that it is too early to look at it.
@@ -75,6 +76,13 @@ class UdevDatabase:
             return self._library.Devices.from_sys_path(self._context, syspath)
         except self._library.DeviceNotFoundError:
             return None
+
+
+def _properties(device: Any) -> Iterator[tuple[str, str]]:
+    """Yield a device's properties but for those that are not UTF-8: a device may call itself anything."""
+    for name in device.properties:
+        with contextlib.suppress(UnicodeDecodeError, KeyError):
+            yield name, device.properties[name]
 
 
 def _answers(path: str) -> bool:

@@ -18,7 +18,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -69,7 +69,7 @@ def show(figures: Sequence[Figure], form: str) -> None:
     if form == "json":
         machine = {"python": platform.python_version(), "kernel": platform.release(), "processors": os.cpu_count()}
         json.dump({"machine": machine, "figures": [asdict(figure) for figure in figures]}, sys.stdout, indent=2)
-        print()
+        sys.stdout.write("\n")
         return
     table = Table("figure", "median", "least", "most", "unit", "runs", box=None, pad_edge=False)
     for figure in figures:
@@ -164,7 +164,7 @@ def processor_time(pid: int) -> float:
     return total
 
 
-def timed(command: Sequence[str | Path], runs: int, *, warm: bool = True) -> list[float]:
+def timed(command: Sequence[Any], runs: int, *, warm: bool = True) -> list[float]:
     """Run a command that often; returns the wall time of each run in milliseconds."""
     # Without bytecode files every start would compile the program anew.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

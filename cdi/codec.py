@@ -32,7 +32,7 @@ _ESCAPED = re.compile("[\x7f-\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _OnlyYAML(ValueError):
+class _OnlyYAMLError(ValueError):
     """The text is not one that both parsers read alike."""
 
 
@@ -76,12 +76,12 @@ def plain_json(data: bytes) -> wire.Tree:
     try:
         text = data.decode("ascii" if data.isascii() else "utf-8")
         if not text.lstrip(" \n\r").startswith("{") or not text.rstrip(" \n\r").endswith("}"):
-            raise _OnlyYAML
+            raise _OnlyYAMLError
         if _YAML_CHARACTERS.search(text) or _YAML_SYNTAX.search(text):
-            raise _OnlyYAML
+            raise _OnlyYAMLError
         return json.loads(text, object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:  # also integers of more digits than Python converts
-        raise _OnlyYAML from error
+        raise _OnlyYAMLError from error
 
 
 def to_document(spec: Spec) -> dict[str, Any]:
@@ -121,19 +121,19 @@ def _beyond_basic_plane(tree: wire.Tree) -> str:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs) or (members and len(max(members, key=len)) > _LONG_KEY):
-        raise _OnlyYAML
+        raise _OnlyYAMLError
     return members
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number in {float("inf"), float("-inf")}:  # which YAML keeps as text
-        raise _OnlyYAML
+        raise _OnlyYAMLError
     return number
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise _OnlyYAML
+    raise _OnlyYAMLError
 
 
 def _refuse(where: str, message: str, hint: str) -> NoReturn:

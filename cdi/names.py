@@ -94,11 +94,7 @@ def qualified_problem(text: str, *, strict: bool = True) -> str | None:
     vendor, class_, device = split_qualified(text)
     if not vendor:
         return f"{text!r} is not of the form vendor/class=device"
-    return (
-        vendor_problem(vendor, strict=strict)
-        or class_problem(class_, strict=strict)
-        or device_problem(device)
-    )
+    return vendor_problem(vendor, strict=strict) or class_problem(class_, strict=strict) or device_problem(device)
 
 
 def parse_qualified(text: str, *, strict: bool = True) -> QualifiedName:
@@ -136,9 +132,7 @@ def annotation_key(plugin: str, device_id: str) -> str:
     elif len(name.encode(errors="replace")) > _ANNOTATION_NAME_LENGTH:
         message = f"annotation name {name!r} is longer than {_ANNOTATION_NAME_LENGTH} bytes"
     elif not _ANNOTATION_NAME.fullmatch(name):
-        message = (
-            f"annotation name {name!r} is not made of letters, digits, '_', '-' and '.' between alphanumerics"
-        )
+        message = f"annotation name {name!r} is not made of letters, digits, '_', '-' and '.' between alphanumerics"
     else:
         return ANNOTATION_PREFIX + name
     raise CDIError(Problem("", message))
@@ -153,9 +147,7 @@ def annotation_value(devices: Iterable[str]) -> str:
     return ",".join(str(parse_qualified(device, strict=False)) for device in devices)
 
 
-def annotate(
-    annotations: Mapping[str, str], plugin: str, device_id: str, devices: Iterable[str]
-) -> dict[str, str]:
+def annotate(annotations: Mapping[str, str], plugin: str, device_id: str, devices: Iterable[str]) -> dict[str, str]:
     """Return the annotations with a request for ``devices`` added.
 
     Raises:
@@ -175,9 +167,7 @@ def parse_annotations(annotations: Mapping[str, str]) -> tuple[tuple[str, ...], 
     """
     keys = tuple(key for key in annotations if key.startswith(ANNOTATION_PREFIX))
     requests = [(key, text) for key in keys for text in annotations[key].split(",")]
-    problems = [
-        Problem(key, problem) for key, text in requests if (problem := qualified_problem(text, strict=False))
-    ]
+    problems = [Problem(key, problem) for key, text in requests if (problem := qualified_problem(text, strict=False))]
     if problems:
         raise CDIError(*problems)
     return keys, tuple(QualifiedName(*split_qualified(text)) for _, text in requests)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cdi.errors import CDIError, Problem
@@ -16,7 +15,7 @@ from cdi.model import ContainerEdits, DeviceNode, Hook, IntelRdt, Mount
 from cdi.validation import HOOK_NAMES, NO_PERMISSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from cdi.hostnode import Look
     from cdi.registry import Registry
@@ -146,7 +145,9 @@ def _device(node: DeviceNode, look: Look) -> _Object:
         mode = live.mode if mode is None else mode
         type_ = type_ or live.type
         if not is_complete and type_ != live.type:
-            raise CDIError(Problem(path, f"the host's device node is of type {live.type}, not {type_} as the spec says"))
+            raise CDIError(
+                Problem(path, f"the host's device node is of type {live.type}, not {type_} as the spec says")
+            )
         if not is_complete and type_ != "p" and major == 0:
             major, minor = live.major, live.minor
     device: _Object = {"path": node.path, "type": type_, "major": major, "minor": minor}

@@ -31,17 +31,12 @@ class SpecFile:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A device that can be asked for, and the file that provides it."""
+    """A device that can be asked for, the spec that it stands in, and the file that provides it."""
 
     name: str
     device: Device
+    spec: Spec
     file: SpecFile
-
-    @property
-    def spec(self) -> Spec:
-        """The spec that the device stands in."""
-        assert self.file.spec is not None
-        return self.file.spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +101,7 @@ def index(files: Iterable[SpecFile]) -> Registry:
             if old is not None and old.file.priority == file.priority:
                 conflicts.setdefault(name, []).append((old.file, file))
             else:
-                devices[name] = Entry(name, device, file)
+                devices[name] = Entry(name, device, file.spec, file)
     for name in conflicts:
         del devices[name]
     return Registry(

@@ -14,7 +14,7 @@ from cdi import wire
 from cdi.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from jsonschema import ValidationError
 
@@ -34,8 +34,9 @@ def is_valid(document: object) -> bool:
     """Tell whether the schema accepts a document."""
     from cdi._generated import spec_checker
 
+    validate: Callable[[object], object] = spec_checker.validate
     try:
-        spec_checker.validate(document)
+        validate(document)
     except spec_checker.JsonSchemaValueException:
         return False
     return True
@@ -70,22 +71,28 @@ def _path(error: ValidationError) -> str:
 
 
 def _message(error: ValidationError) -> str:
-    shown = repr(error.instance)
+    found: Any = error.instance
+    shown = repr(found)
     shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    match error.validator:
-        case "additionalProperties":
-            unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
-            return f"there is no member {', '.join(map(repr, unknown))}"
-        case "required":
-            missing = [name for name in error.validator_value if name not in error.instance]
-            return f"the member {', '.join(map(repr, missing))} is missing"
-        case "type":
-            return f"{shown} is not of type {error.validator_value}"
-        case "enum":
-            return f"{shown} is none of {', '.join(map(repr, error.validator_value))}"
-        case "pattern":
-            return f"{shown} does not match {error.validator_value}"
-        case "minLength" | "minItems":
-            return "this is empty"
-        case _:
-            return error.message[:_SHOWN]
+    expected: Any = error.validator_value
+    told: dict[str, Callable[[], str]] = {
+        "required": lambda: f"the member {_listed(set(expected) - set(found))} is missing",
+        "additionalProperties": lambda: f"there is no member {_listed(set(found) - _properties(error))}",
+        "type": lambda: f"{shown} is not of type {expected}",
+        "enum": lambda: f"{shown} is none of {_listed(expected)}",
+        "pattern": lambda: f"{shown} does not match {expected}",
+        "minLength": lambda: "the text is empty",
+        "minItems": lambda: "the list is empty",
+        "minimum": lambda: f"{shown} is less than {expected}",
+        "maximum": lambda: f"{shown} is more than {expected}",
+    }
+    return told[str(error.validator)]()
+
+
+def _properties(error: ValidationError) -> set[str]:
+    schema: Any = error.schema
+    return set(schema["properties"])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(names)))

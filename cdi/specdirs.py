@@ -19,7 +19,6 @@ from cdi.hostnode import FileType, HostNode
 from cdi.model import Spec
 from cdi.registry import Changes, Registry, SpecFile, difference, index
 
-
 DEFAULT_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 EXTENSIONS = (".json", ".yaml")
 
@@ -109,9 +108,7 @@ class SpecDirs:
         try:
             with os.scandir(directory) as entries:
                 names = [
-                    entry.name
-                    for entry in entries
-                    if entry.name.endswith(EXTENSIONS) and not _is_directory(entry)
+                    entry.name for entry in entries if entry.name.endswith(EXTENSIONS) and not _is_directory(entry)
                 ]
         except FileNotFoundError:
             return []

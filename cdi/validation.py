@@ -91,20 +91,14 @@ def _version_errors(spec: Spec) -> Iterator[Problem]:
     minimum = versions.enforced_version(spec)
     if declared < versions.order(minimum):
         need = next((need for need in versions.needs(spec) if need.version == minimum), None)
-        why = (
-            f"{need.what} at {need.where} needs {minimum}"
-            if need
-            else f"{minimum} is the lowest that is read"
-        )
+        why = f"{need.what} at {need.where} needs {minimum}" if need else f"{minimum} is the lowest that is read"
         yield Problem("cdiVersion", f"version {spec.version} is too low: {why}", f"declare {minimum}")
 
 
 def _kind_errors(kind: str, *, strict: bool) -> Iterator[Problem]:
     vendor, class_ = split_kind(kind)
     if not vendor:
-        yield Problem(
-            "kind", f"kind {kind!r} is not of the form vendor/class", "write it like acme.com/modem"
-        )
+        yield Problem("kind", f"kind {kind!r} is not of the form vendor/class", "write it like acme.com/modem")
         return
     for problem in (vendor_problem(vendor, strict=strict), class_problem(class_, strict=strict)):
         if problem:
@@ -127,22 +121,16 @@ def _edits_errors(place: str, edits: ContainerEdits) -> Iterator[Problem]:
 def _env_errors(place: str, env: Iterable[str]) -> Iterator[Problem]:
     for index, variable in enumerate(env):
         if variable.find("=") <= 0:
-            yield Problem(
-                f"{place}[{index}]", f"{variable!r} does not set a variable", "write it like NAME=VALUE"
-            )
+            yield Problem(f"{place}[{index}]", f"{variable!r} does not set a variable", "write it like NAME=VALUE")
 
 
 def _node_errors(place: str, node: DeviceNode) -> Iterator[Problem]:
     if not node.path:
         yield Problem(f"{place}.path", "the path is empty")
     if node.type and node.type not in NODE_TYPES:
-        yield Problem(
-            f"{place}.type", f"there is no device type {node.type!r}", "use b, c, u or p, or leave it out"
-        )
+        yield Problem(f"{place}.type", f"there is no device type {node.type!r}", "use b, c, u or p, or leave it out")
     if node.permissions != NO_PERMISSIONS and node.permissions.strip("rwm"):
-        yield Problem(
-            f"{place}.permissions", f"{node.permissions!r} are no permissions", "use letters of r, w and m"
-        )
+        yield Problem(f"{place}.permissions", f"{node.permissions!r} are no permissions", "use letters of r, w and m")
 
 
 def _hook_errors(place: str, hook: Hook) -> Iterator[Problem]:
@@ -203,9 +191,7 @@ def _warnings(spec: Spec) -> Iterator[Problem]:
     for index, device in enumerate(spec.devices):
         place = f"devices[{index}]"
         if ":" in device.name:
-            yield Problem(
-                f"{place}.name", f"device name {device.name!r} has a colon", "SPEC.md allows '-', '_', '.'"
-            )
+            yield Problem(f"{place}.name", f"device name {device.name!r} has a colon", "SPEC.md allows '-', '_', '.'")
         yield from _annotation_warnings(f"{place}.annotations", device.annotations)
         yield from _edits_warnings(f"{place}.containerEdits", device.container_edits)
 
@@ -215,13 +201,9 @@ def _kind_warnings(kind: str) -> Iterator[Problem]:
     if vendor and not _DNS_SUBDOMAIN.fullmatch(vendor):
         yield Problem("kind", f"vendor {vendor!r} is not a DNS name in lower case")
     if len(vendor) > _VENDOR_LENGTH:
-        yield Problem(
-            "kind", f"the vendor has {len(vendor)} characters", f"at most {_VENDOR_LENGTH} are allowed"
-        )
+        yield Problem("kind", f"the vendor has {len(vendor)} characters", f"at most {_VENDOR_LENGTH} are allowed")
     if len(class_) > _CLASS_LENGTH:
-        yield Problem(
-            "kind", f"the class has {len(class_)} characters", f"at most {_CLASS_LENGTH} are allowed"
-        )
+        yield Problem("kind", f"the class has {len(class_)} characters", f"at most {_CLASS_LENGTH} are allowed")
 
 
 def _annotation_warnings(place: str, annotations: Mapping[str, str]) -> Iterator[Problem]:
@@ -256,15 +238,11 @@ def _edits_warnings(place: str, edits: ContainerEdits) -> Iterator[Problem]:
 
 def _hook_warnings(place: str, hook: Hook) -> Iterator[Problem]:
     if hook.hook_name == HOOK_NAMES[0]:
-        yield Problem(
-            f"{place}.hookName", "prestart hooks are not part of CDI, and deprecated", "use createRuntime"
-        )
+        yield Problem(f"{place}.hookName", "prestart hooks are not part of CDI, and deprecated", "use createRuntime")
     if not hook.path.startswith("/"):
         yield Problem(f"{place}.path", f"hook path {hook.path!r} is not absolute")
     if hook.timeout is not None and hook.timeout <= 0:
-        yield Problem(
-            f"{place}.timeout", f"timeout {hook.timeout} is not greater than zero", "leave it out for none"
-        )
+        yield Problem(f"{place}.timeout", f"timeout {hook.timeout} is not greater than zero", "leave it out for none")
 
 
 def _advice(spec: Spec, look: Look, runtime: str | None) -> Iterator[Problem]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from cdi.model import ContainerEdits, Device, Spec
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from cdi.model import ContainerEdits, Device, Spec
 
 ALL = ("0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0", "1.1.0")
 EARLIEST = "0.3.0"  # nothing needs less, so a spec that declares 0.1.0 or 0.2.0 is always refused
@@ -49,29 +49,40 @@ class _Row(Generic[_T]):
     used: Callable[[_T], bool]
 
 
+def _has_dotted_class(spec: Spec) -> bool:
+    return "." in spec.kind.partition("/")[2]
+
+
+def _begins_with_digit(device: Device) -> bool:
+    return "0" <= device.name[:1] <= "9"
+
+
+def _has_new_rdt(edits: ContainerEdits) -> bool:
+    rdt = edits.intel_rdt
+    return rdt is not None and (rdt.schemata is not None or rdt.enable_monitoring)
+
+
 _SPEC: tuple[_Row[Spec], ...] = (
     _Row("0.6.0", "annotations", "annotations", lambda spec: bool(spec.annotations)),
-    _Row("0.6.0", "kind", "a dot in the class", lambda spec: _class_has_dot(spec.kind)),
+    _Row("0.6.0", "kind", "a dot in the class", _has_dotted_class),
 )
 _DEVICE: tuple[_Row[Device], ...] = (
     _Row(
         "0.5.0",
         "name",
         "a device name that begins with a digit",
-        lambda device: _begins_with_digit(device.name),
+        _begins_with_digit,
     ),
     _Row("0.6.0", "annotations", "annotations", lambda device: bool(device.annotations)),
 )
 _NODES_AND_MOUNTS: tuple[_Row[ContainerEdits], ...] = (
     _Row("0.4.0", "mounts", "the type of a mount", lambda edits: any(mount.type for mount in edits.mounts)),
-    _Row(
-        "0.5.0", "deviceNodes", "hostPath", lambda edits: any(node.host_path for node in edits.device_nodes)
-    ),
+    _Row("0.5.0", "deviceNodes", "hostPath", lambda edits: any(node.host_path for node in edits.device_nodes)),
 )
 _EDITS: tuple[_Row[ContainerEdits], ...] = (
     _Row("0.7.0", "intelRdt", "intelRdt", lambda edits: edits.intel_rdt is not None),
     _Row("0.7.0", "additionalGids", "additionalGids", lambda edits: bool(edits.additional_gids)),
-    _Row("1.1.0", "intelRdt", "schemata or enableMonitoring", lambda edits: _has_new_rdt(edits)),
+    _Row("1.1.0", "intelRdt", "schemata or enableMonitoring", _has_new_rdt),
     _Row("1.1.0", "netDevices", "netDevices", lambda edits: bool(edits.net_devices)),
 )
 
@@ -119,25 +130,10 @@ def _needs(spec: Spec) -> Iterator[Need]:
     yield from _edits_needs("containerEdits", spec.container_edits)
     for index, device in enumerate(spec.devices):
         place = f"devices[{index}]"
-        yield from (
-            Need(row.version, f"{place}.{row.member}", row.what) for row in _DEVICE if row.used(device)
-        )
+        yield from (Need(row.version, f"{place}.{row.member}", row.what) for row in _DEVICE if row.used(device))
         yield from _edits_needs(f"{place}.containerEdits", device.container_edits)
 
 
 def _edits_needs(place: str, edits: ContainerEdits) -> Iterator[Need]:
     rows = (*_NODES_AND_MOUNTS, *_EDITS)
     return (Need(row.version, f"{place}.{row.member}", row.what) for row in rows if row.used(edits))
-
-
-def _class_has_dot(kind: str) -> bool:
-    return "." in kind.partition("/")[2]
-
-
-def _begins_with_digit(name: str) -> bool:
-    return "0" <= name[:1] <= "9"
-
-
-def _has_new_rdt(edits: ContainerEdits) -> bool:
-    rdt = edits.intel_rdt
-    return rdt is not None and (rdt.schemata is not None or rdt.enable_monitoring)

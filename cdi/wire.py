@@ -1,5 +1,4 @@
-"""The one table of the spec's members: their names in a file, their types, and how a tree of plain values becomes a
-:class:`~cdi.model.Spec` and one becomes a tree again.
+"""The one table of the spec's members, by which a tree of plain values becomes a spec, and a spec a tree.
 
 A tree holds what a JSON or YAML text says: dict with text keys, list, str, int, float, bool, None. Reading follows
 the Go types that runtimes decode into, habits included: member names match whatever their case, a number or truth
@@ -47,12 +46,16 @@ class Findings:
         """Record what makes the tree no spec."""
         self.faults.append(Problem(path(place), message, hint))
 
+    def note_null(self, place: Place) -> None:
+        """Record a null, which says nothing."""
+        self.note(place, "the value is null, which is taken as absent", "leave it out")
+
     def note(self, place: Place, message: str, hint: str = "") -> None:
         """Record what runtimes understand, and other readers may not."""
         self.notes.append(Problem(path(place), message, hint))
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Return a member's name as Go's JSON decoder compares it: two letters beyond ASCII fold into it."""
     name = name.replace("\u017f", "s").replace("\u212a", "k")
     return name.lower() if name.isascii() else name
@@ -72,9 +75,11 @@ class Text:
     """Text, or a scalar that is taken as text."""
 
     def read(self, tree: Tree, place: Place, findings: Findings, old: Any) -> Any:
+        """Return text; numbers and truth values become text."""
         if type(tree) is str:
             return tree
         if tree is None:
+            findings.note_null(place)
             return "" if old is None else old
         if isinstance(tree, bool | int | float):
             text = scalar_text(tree)
@@ -83,6 +88,7 @@ class Text:
         return _mismatch(tree, place, findings, "text", "")
 
     def write(self, value: Any) -> Tree:
+        """Return the text."""
         return value
 
 
@@ -95,24 +101,20 @@ class Integer:
     optional: bool = False
 
     def read(self, tree: Tree, place: Place, findings: Findings, old: Any) -> Any:
+        """Return an integer; a float that is whole is one."""
         if tree is None:
+            findings.note_null(place)
             return None if self.optional else (old or 0)
-        if (
-            type(tree) is float
-            and tree.is_integer()
-            and abs(tree) < _EXPONENT
-            and not self._is_minus_zero(tree)
-        ):
+        if type(tree) is float and tree.is_integer() and abs(tree) < _EXPONENT and not self._is_minus_zero(tree):
             tree = _encoded_integer(tree)
         if type(tree) is not int:
             return _mismatch(tree, place, findings, "an integer", 0)
         if not self.least <= tree <= self.most:
-            findings.fault(
-                place, "the number is out of range", f"it must be from {self.least} to {self.most}"
-            )
+            findings.fault(place, "the number is out of range", f"it must be from {self.least} to {self.most}")
         return tree
 
     def write(self, value: Any) -> Tree:
+        """Return the integer."""
         return value
 
     def _is_minus_zero(self, number: float) -> bool:
@@ -124,11 +126,16 @@ class Flag:
     """A truth value."""
 
     def read(self, tree: Tree, place: Place, findings: Findings, old: Any) -> Any:
+        """Return a truth value."""
         if type(tree) is bool:
             return tree
-        return (old or False) if tree is None else _mismatch(tree, place, findings, "true or false", False)
+        if tree is None:
+            findings.note_null(place)
+            return old or False
+        return _mismatch(tree, place, findings, "true or false", False)
 
     def write(self, value: Any) -> Tree:
+        """Return the truth value."""
         return value
 
 
@@ -144,23 +151,24 @@ class Items:
     null_item: str = ""
 
     def read(self, tree: Tree, place: Place, findings: Findings, old: Any) -> Any:
+        """Return a tuple; where items are there already, new ones are read over them."""
         if type(tree) is not list:
             absent = None if self.optional else ()
-            return absent if tree is None else _mismatch(tree, place, findings, "a list", absent)
+            if tree is None:
+                findings.note_null(place)
+                return absent
+            return _mismatch(tree, place, findings, "a list", absent)
         read = self.item.read
         if self.null_item and None in tree:
-            findings.fault(
-                (place, tree.index(None)), f"the item is null, which {self.null_item}", "remove it"
-            )
+            findings.fault((place, tree.index(None)), f"the item is null, which {self.null_item}", "remove it")
             return ()
         if old:
             before = (*old, *[None] * len(tree))
-            return tuple(
-                read(item, (place, index), findings, before[index]) for index, item in enumerate(tree)
-            )
+            return tuple(read(item, (place, index), findings, before[index]) for index, item in enumerate(tree))
         return tuple([read(item, (place, index), findings, None) for index, item in enumerate(tree)])
 
     def write(self, value: Any) -> Tree:
+        """Return a list."""
         return [self.item.write(item) for item in value]
 
 
@@ -168,11 +176,16 @@ class Texts:
     """A map of text to text."""
 
     def read(self, tree: Tree, place: Place, findings: Findings, old: Any) -> Any:
+        """Return a dict; what is there already stays, unless its key comes again."""
+        if tree is None:
+            findings.note_null(place)
+            return {}
         if type(tree) is not dict:
-            return {} if tree is None else _mismatch(tree, place, findings, "a map", {})
+            return _mismatch(tree, place, findings, "a map", {})
         return {**(old or {}), **{key: TEXT.read(tree[key], (place, key), findings, None) for key in tree}}
 
     def write(self, value: Any) -> Tree:
+        """Return a dict, sorted by key."""
         return dict(sorted(value.items()))
 
 
@@ -197,17 +210,17 @@ class Struct:
         self.members = members
         self.optional = optional
         self._by_name = {member.name: member for member in members}
-        self._by_folded_name = {_folded(member.name): member for member in members}
-        required = {
-            field.name for field in fields(model) if field.default is field.default_factory is MISSING
-        }
+        self._by_folded_name = {folded(member.name): member for member in members}
+        required = {field.name for field in fields(model) if field.default is field.default_factory is MISSING}
         self._blank = {name: () if name == "devices" else "" for name in required}
 
     def read(self, tree: Tree, place: Place, findings: Findings, old: Any) -> Any:
-        if type(tree) is not dict:
-            if tree is not None:
-                return _mismatch(tree, place, findings, "a map", self._blank_model())
+        """Return a model; of one that is there already, members that do not come again stay."""
+        if tree is None:
+            findings.note_null(place)
             return None if self.optional else (self._blank_model() if old is None else old)
+        if type(tree) is not dict:
+            return _mismatch(tree, place, findings, "a map", self._blank_model())
         values = dict(self._blank) if old is None else _attributes(old)
         by_name = self._by_name
         try:
@@ -221,6 +234,7 @@ class Struct:
         return self.model(**values)
 
     def write(self, value: Any) -> dict[str, Tree]:
+        """Return a dict without empty members, unless they are always written."""
         return {
             member.name: member.shape.write(found)
             for member in self.members
@@ -245,12 +259,10 @@ class Struct:
     def _member(self, name: str, place: Place, findings: Findings) -> Member | None:
         if member := self._by_name.get(name):
             return member
-        member = self._by_folded_name.get(_folded(name))
+        member = self._by_folded_name.get(folded(name))
         if member is None:
             close = get_close_matches(name[:64], self._by_name, n=1)
-            findings.fault(
-                (place, name), "there is no such member", f"did you mean {close[0]}?" if close else ""
-            )
+            findings.fault((place, name), "there is no such member", f"did you mean {close[0]}?" if close else "")
         else:
             findings.note((place, name), "the member's name is in the wrong case", f"write {member.name}")
         return member
@@ -383,7 +395,7 @@ def _encoded_integer(number: float) -> int:
     if not power:
         return int(number)
     whole, _, fraction = mantissa.partition(".")
-    return int(whole + fraction) * 10 ** (int(power) - len(fraction))
+    return int(whole + fraction + "0" * (int(power) - len(fraction)))
 
 
 def _single_precision(number: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import TypeAlias
 
 from cdi.text.characters import Characters, TextError
 from cdi.text.scanner import Kind, Scanner, Token
@@ -37,6 +39,10 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
+# Reads the parts of a collection into its node, and returns it.
+_ReadParts: TypeAlias = Callable[[Node], Node]
+
+
 @dataclass(slots=True)
 class _Properties:
     position: int
@@ -62,16 +68,25 @@ _NO_PAIR_KEY = {Kind.VALUE, Kind.FLOW_ENTRY, Kind.FLOW_SEQUENCE_END}
 _NO_PAIR_VALUE = {Kind.FLOW_ENTRY, Kind.FLOW_SEQUENCE_END}
 
 
-def first_document(characters: Characters) -> Node | None:
-    """Return the root of a text's first document, None where there is no document.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document's root, None where it is empty, and the position behind it, from which on nothing is read."""
+
+    root: Node | None
+    end: int
+
+
+def first_document(characters: Characters) -> Document:
+    """Return a text's first document.
 
     Raises:
         TextError: the text is wrong, in the first document or so close behind it that runtimes see it.
     """
     scanner = Scanner(characters)
     root = _Parser(scanner).document()
+    end = scanner.peek().position  # a runtime looks for the document's end, and at what stands there
     scanner.finish()
-    return root
+    return Document(root, end)
 
 
 class _Parser:
@@ -82,6 +97,14 @@ class _Parser:
         self._handles: dict[str, str] = {}
         self._anchors: dict[str, Node] = {}
         self._depth = 0
+        self._in_flow: dict[Kind, tuple[Shape, _ReadParts]] = {
+            Kind.FLOW_SEQUENCE_START: (Shape.SEQUENCE, self._flow_sequence),
+            Kind.FLOW_MAPPING_START: (Shape.MAPPING, self._flow_mapping),
+        }
+        self._in_block: dict[Kind, tuple[Shape, _ReadParts]] = {
+            Kind.BLOCK_SEQUENCE_START: (Shape.SEQUENCE, self._block_sequence),
+            Kind.BLOCK_MAPPING_START: (Shape.MAPPING, self._block_mapping),
+        }
 
     def document(self) -> Node | None:
         token = self._scanner.peek()
@@ -94,11 +117,8 @@ class _Parser:
             if token.kind is not Kind.DOCUMENT_START:
                 raise TextError("there is no --- behind the directives", token.position)
         if is_explicit and self._scanner.peek().kind in _NO_CONTENT:
-            root = self._empty(token)
-        else:
-            root = self._node(in_block=True)
-        self._scanner.peek()  # a runtime looks for the document's end, and at what stands there
-        return root
+            return self._empty(token)
+        return self._node(in_block=True)
 
     def _directives(self) -> None:
         version = None
@@ -133,19 +153,14 @@ class _Parser:
     def _content(self, in_block: bool, indentless: bool) -> Node:
         properties = self._properties()
         token = self._scanner.peek()
-        match token.kind:
-            case Kind.PLAIN | Kind.QUOTED:
-                return self._scalar(properties)
-            case Kind.BLOCK_ENTRY if indentless:
-                return self._indentless_sequence(self._begun(Shape.SEQUENCE, properties))
-            case Kind.FLOW_SEQUENCE_START:
-                return self._flow_sequence(self._begun(Shape.SEQUENCE, properties))
-            case Kind.FLOW_MAPPING_START:
-                return self._flow_mapping(self._begun(Shape.MAPPING, properties))
-            case Kind.BLOCK_SEQUENCE_START if in_block:
-                return self._block_sequence(self._begun(Shape.SEQUENCE, properties))
-            case Kind.BLOCK_MAPPING_START if in_block:
-                return self._block_mapping(self._begun(Shape.MAPPING, properties))
+        if token.kind in {Kind.PLAIN, Kind.QUOTED}:
+            return self._scalar(properties)
+        if token.kind in self._in_flow:
+            return self._collection(*self._in_flow[token.kind], properties)
+        if in_block and token.kind in self._in_block:
+            return self._collection(*self._in_block[token.kind], properties)
+        if indentless and token.kind is Kind.BLOCK_ENTRY:
+            return self._collection(Shape.SEQUENCE, self._indentless_sequence, properties)
         if not properties.anchor and not properties.tag:
             raise TextError("there is no value here", token.position)
         return self._empty_with(properties)
@@ -171,9 +186,10 @@ class _Parser:
             raise TextError(f"the tag handle {token.value} is not declared", token.position)
         return prefix + token.suffix
 
-    def _begun(self, shape: Shape, properties: _Properties) -> Node:
+    def _collection(self, shape: Shape, read: _ReadParts, properties: _Properties) -> Node:
         node = Node(shape, properties.position, tag=properties.tag)
-        return self._anchored(node, properties)
+        self._anchored(node, properties)  # before its parts, which may refer to it
+        return read(node)
 
     def _anchored(self, node: Node, properties: _Properties) -> Node:
         if properties.anchor:
@@ -187,9 +203,7 @@ class _Parser:
         return self._anchored(node, properties)
 
     def _empty_with(self, properties: _Properties) -> Node:
-        node = Node(
-            Shape.SCALAR, properties.position, tag=properties.tag, is_plain=not properties.tag
-        )
+        node = Node(Shape.SCALAR, properties.position, tag=properties.tag, is_plain=not properties.tag)
         return self._anchored(node, properties)
 
     def _empty(self, token: Token) -> Node:

@@ -7,10 +7,12 @@ import binascii
 import math
 import re
 from datetime import date
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from cdi.text.characters import TextError
-from cdi.text.nodes import Node
+
+if TYPE_CHECKING:
+    from cdi.text.nodes import Node
 
 Scalar: TypeAlias = str | int | float | bool | None
 

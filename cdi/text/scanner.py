@@ -82,7 +82,8 @@ _PLAIN_IN_BLOCK = re.compile(f"(?:[^{_BLANK_OR_END}:]|:(?![{_BLANK_OR_END}]))+")
 _PLAIN_IN_FLOW = re.compile(rf"(?:[^{_BLANK_OR_END}:,?\[\]{{}}]|:(?![{_BLANK_OR_END}]))+")
 _SINGLE_QUOTED = re.compile(f"(?:[^{_BLANK_OR_END}']|'')+")
 _DOUBLE_QUOTED = re.compile(f'[^{_BLANK_OR_END}"\\\\]+')
-_BLOCK_HEADER = re.compile(r"(?:([+-])([0-9]?)|([0-9])([+-]?)|)")
+_CHOMPING = re.compile("[+-]?")
+_DIGIT = re.compile("[0-9]?")
 
 _ESCAPES = {
     "0": "\0",
@@ -399,10 +400,7 @@ class Scanner:
         if name not in {"YAML", "TAG"} or self._text[self._position] not in _BLANK_OR_END:
             raise TextError("there is no such directive", position)
         self._skip(_BLANKS)
-        if name == "YAML":
-            token = self._version(position)
-        else:
-            token = self._tag_handle_and_prefix(position)
+        token = self._version(position) if name == "YAML" else self._tag_handle_and_prefix(position)
         self._skip_rest_of_line("a directive")
         self._queue.append(token)
 
@@ -418,7 +416,7 @@ class Scanner:
 
     def _tag_handle_and_prefix(self, position: int) -> Token:
         handle = self._tag_handle(position)
-        if handle != "!" and not handle.endswith("!") or self._text[self._position] not in " \t":
+        if not handle.endswith("!") or self._text[self._position] not in " \t":
             raise TextError("the handle of a %TAG directive is not like !name!", position)
         self._skip(_BLANKS)
         prefix = self._tag_uri("", position)
@@ -498,11 +496,9 @@ class Scanner:
     def _block_scalar(self, *, literal: bool) -> Token:
         position = self._position
         self._position += 1
-        header = _BLOCK_HEADER.match(self._text, self._position)
-        assert header is not None
-        self._position = header.end()
-        chomping = header[1] or header[4] or ""
-        increment = header[2] or header[3] or ""
+        chomping = self._skip(_CHOMPING)
+        increment = self._skip(_DIGIT)
+        chomping = chomping or self._skip(_CHOMPING)
         if increment == "0":
             raise TextError("a block of text cannot be indented by 0", position)
         self._skip_rest_of_line("the head of a block of text")
@@ -558,14 +554,14 @@ class Scanner:
                 raise TextError("a document ends inside of quotes", self._position)
             if self._text[self._position] == _END:
                 raise TextError("the quotes are never closed", position)
-            escaped_break = self._quoted_words(quote, parts, position)
+            escaped_break = self._quoted_words(quote, parts)
             if self._text[self._position] == quote:
                 break
             parts.append(self._quoted_gap(escaped_break))
         self._position += 1
         return Token(Kind.QUOTED, position, "".join(parts))
 
-    def _quoted_words(self, quote: str, parts: list[str], position: int) -> bool:
+    def _quoted_words(self, quote: str, parts: list[str]) -> bool:
         """Read up to a blank or the closing quote; tell whether an escaped line break ended it."""
         if quote == "'":
             parts.append(self._skip(_SINGLE_QUOTED).replace("''", "'"))
@@ -577,9 +573,9 @@ class Scanner:
             self._position += 1
             if self._skip_break():
                 return True
-            parts.append(self._escape(position))
+            parts.append(self._escape())
 
-    def _escape(self, position: int) -> str:
+    def _escape(self) -> str:
         character = self._text[self._position]
         self._position += 1
         if character in _ESCAPES:

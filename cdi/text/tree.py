@@ -38,8 +38,8 @@ def read(data: bytes, where: str = "") -> Tree:
         raise CDIError(Problem(where, f"the file has {len(data)} bytes", hint))
     characters = decoded(data)
     try:
-        node = first_document(characters)
-        return None if node is None else _Reader().read(node)
+        root = first_document(characters).root
+        return None if root is None else _Reader().read(root)
     except TextError as error:
         _refuse(error, characters, where)
 

@@ -74,13 +74,28 @@ def schema_text() -> str:
 
 def checker_text() -> str:
     """Return the checker's source, which needs nothing but the standard library."""
-    nameless = {key: value for key, value in schema().items() if key != "$id"}
-    code: str = fastjsonschema.compile_to_code(nameless, use_formats=False, detailed_exceptions=False)
+    code: str = fastjsonschema.compile_to_code(_inlined(schema()), use_formats=False, detailed_exceptions=False)
     for theirs, ours in _REPLACED.items():
         if theirs not in code:
             raise SystemExit(f"fastjsonschema no longer writes {theirs!r}; look at what it writes now")
         code = code.replace(theirs, ours)
-    return f'"""Made by tests.cdi.generate from the schema; never edited."""\n# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n{code}\n'
+    head = '"""Made by tests.cdi.generate from the schema; never edited."""\n# mypy: ignore-errors\n'
+    return f"{head}{code}\n"
+
+
+def _inlined(whole: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema without references, for which a checker formats a place at every step."""
+
+    def inline(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inline(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return inline(whole["definitions"][part["$ref"].rpartition("/")[2]])
+        return {key: inline(value) for key, value in part.items()}
+
+    return {key: inline(value) for key, value in whole.items() if key not in {"$id", "definitions"}}
 
 
 def _shape(shape: wire.Shape, definitions: dict[str, Any]) -> dict[str, Any]:

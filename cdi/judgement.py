@@ -1,0 +1,106 @@
+"""One spec file under every judgement of this library: what runtimes do with it, what is right, what is wise."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+from cdi import codec, validation, wire
+from cdi.errors import CDIError, Problem
+from cdi.text.characters import TextError, decoded, line_and_column
+from cdi.text.nodes import first_document
+from cdi.text.places import position
+
+if TYPE_CHECKING:
+    from cdi.hostnode import Look
+    from cdi.model import Spec
+
+# What may stand behind a document and mean nothing: its end mark, empty lines, comments.
+_NOTHING = re.compile(r"(?:\.\.\.)?(?:\s|#.*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What there is to say of a file. ``where`` of each problem is a JSON path, or empty.
+
+    ``errors``: runtimes reject the file, or die of it; ``warnings``: they accept what they need not, or other readers
+    understand it otherwise; ``advice``: it may not do what was meant on this node. ``spec`` is None where nothing
+    could be decoded.
+    """
+
+    spec: Spec | None
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    advice: tuple[Problem, ...] = ()
+
+
+def judge(data: bytes, name: str = "", *, look: Look | None = None, runtime: str | None = None) -> Judgement:
+    """Judge the content of a spec file called ``name``, whose ending says what it claims to be.
+
+    With ``look``, which tells what the node has at a path, there is advice; ``runtime`` is a key of
+    :data:`cdi.versions.RUNTIMES`.
+    """
+    findings = wire.Findings()
+    try:
+        document = codec.document(data)
+    except CDIError as error:
+        return Judgement(None, error.problems)
+    spec = wire.read(document, findings)
+    if spec is None:
+        return Judgement(None, tuple(findings.faults))
+    warnings = (
+        *validation.warnings(spec),
+        *_text_warnings(data, name, document),
+        *findings.notes,
+    )
+    advice = validation.advice(spec, look, runtime) if look else ()
+    return Judgement(spec, validation.check(spec), warnings, advice)
+
+
+def located(problem: Problem, data: bytes, name: str) -> Problem:
+    """Return a problem of :func:`judge` with file, line and column before its JSON path."""
+    if problem.where.startswith("line "):  # of the text itself, which has no path yet
+        line, column = (int(number) for number in re.findall(r"\d+", problem.where))
+        return replace(problem, where=f"{name}:{line}:{column}")
+    line, column = position(data, problem.where)
+    return problem.within(f"{name}:{line}:{column}")
+
+
+def _text_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem, ...]:
+    try:
+        codec.plain_json(data)
+    except ValueError:
+        return (*_json_warnings(data, name, document), *_trailing_text(data))
+    return ()
+
+
+def _json_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem, ...]:
+    if not name.endswith(".json"):
+        return ()
+    try:
+        read = json.loads(data.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        fact = str(error).partition(":")[0]
+        return (Problem("", f"the file is called .json, and is not JSON: {fact}", "call it .yaml, or make it JSON"),)
+    if read != document:
+        return (Problem("", "other readers of JSON read something else in this file", "escape unusual characters"),)
+    return ()
+
+
+def _trailing_text(data: bytes) -> tuple[Problem, ...]:
+    characters = decoded(data)
+    try:
+        end = first_document(characters).end
+    except TextError:
+        return ()
+    match = _NOTHING.match(characters.text, end)
+    if match is None or (match.end() == len(characters.text) and characters.fault is None):
+        return ()
+    line, column = line_and_column(characters.text, match.end())
+    return (Problem(f"line {line}, column {column}", "runtimes do not read what stands from here on", "remove it"),)
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are no JSON")

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import stat
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 LOCK_NAME = ".cdi-sync.lock"
 _TEMPORARY = ".tmp"  # runtimes read hidden files too, but only *.json and *.yaml
+_OURS = re.compile(rf"{re.escape(SPEC_PREFIX)}[A-Za-z0-9_.-]+\+[A-Za-z0-9_.-]+{re.escape(SPEC_SUFFIX)}")
 _MODE = 0o644
+_CLOCK_TICK = 50_000_000  # nanoseconds; changes closer together than this may leave the same times on a file
 _HINTS = {
     errno.ENOSPC: "free some space; it is tried again",
     errno.EDQUOT: "raise the quota or free some space; it is tried again",
@@ -59,9 +63,22 @@ class Signature:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a file held (``None``: it is no plain file); ``lasting``: any change since must show in its signature."""
+
+    signature: Signature
+    data: bytes | None
+    lasting: bool
+
+    @classmethod
+    def of(cls, status: os.stat_result, data: bytes | None) -> Self:
+        return cls(Signature.of(status), data, time.time_ns() - status.st_ctime_ns > _CLOCK_TICK)
+
+
 def ours(name: str) -> bool:
     """Tell whether a file name in a spec directory is one of our specs."""
-    return name.startswith(SPEC_PREFIX) and name.endswith(SPEC_SUFFIX) and name.count("+") == 2
+    return _OURS.fullmatch(name) is not None
 
 
 def passing(name: str) -> bool:
@@ -78,7 +95,7 @@ class SpecDirectory:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._cache: dict[str, tuple[Signature, bytes | None]] = {}
+        self._cache: dict[str, _Known] = {}
 
     def present(self) -> Mapping[str, bytes | None]:
         """Return our specs by file name; ``None`` for what is not a plain file of mode 0644, and so not as we leave it.
@@ -93,7 +110,7 @@ class SpecDirectory:
         except OSError as error:
             raise _store_error(self.path, "listed", error) from None
         self._cache = {name: found for name in names if (found := self._read(name))}
-        return {name: data for name, (_, data) in self._cache.items()}
+        return {name: known.data for name, known in self._cache.items()}
 
     def others(self) -> tuple[str, ...]:
         """Return the paths of the specs that are not ours, sorted."""
@@ -108,35 +125,38 @@ class SpecDirectory:
         )
 
     def as_left(self, name: str) -> bool:
-        """Tell whether a file of ours is just as this process last saw or wrote it, without reading it."""
+        """Tell whether a file of ours is just as this process last saw or wrote it; it is read only if it is young."""
         known = self._cache.get(name)
         try:
-            return known is not None and Signature.of(os.lstat(os.path.join(self.path, name))) == known[0]
-        except OSError:
+            now = known and self._read(name)
+        except StoreError:
             return False
+        if known is None or now is None or (known.signature, known.data) != (now.signature, now.data):
+            return False
+        self._cache[name] = now
+        return True
 
     def note(self, name: str, data: bytes) -> None:
         """Remember a file as it was just written."""
         with contextlib.suppress(OSError):
-            self._cache[name] = (Signature.of(os.lstat(os.path.join(self.path, name))), data)
+            self._cache[name] = _Known.of(os.lstat(os.path.join(self.path, name)), data)
 
-    def _read(self, name: str) -> tuple[Signature, bytes | None] | None:
+    def _read(self, name: str) -> _Known | None:
         path = os.path.join(self.path, name)
         try:
             status = os.lstat(path)
-            signature = Signature.of(status)
             known = self._cache.get(name)
-            if known and known[0] == signature:
+            if known and known.lasting and known.signature == Signature.of(status):
                 return known
             if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != _MODE:
-                return signature, None
+                return _Known.of(status, None)
             with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
-                return signature, file.read()
+                return _Known.of(status, file.read())
         except FileNotFoundError:
             return None
         except OSError as error:
             if error.errno == errno.ELOOP:
-                return signature, None
+                return _Known.of(status, None)
             raise _store_error(path, "read", error) from None
 
 
@@ -227,7 +247,8 @@ class Writer:
         """Remove temporary files that an earlier process left when it was killed."""
         with contextlib.suppress(OSError):
             for name in filter(_is_temporary, os.listdir(self.directory.path)):
-                os.unlink(os.path.join(self.directory.path, name))
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(self.directory.path, name))
 
     def _write(self, change: Write) -> None:
         path = os.path.join(self.directory.path, change.name)

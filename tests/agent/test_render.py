@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,9 @@ from agent.render import Rendered, render
 from cdi import codec, schema, validation
 from cdi.model import ContainerEdits, Device, DeviceNode, Spec
 from tests.agent.fakes import FakeDevice, usb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def device_class(

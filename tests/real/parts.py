@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -71,9 +71,17 @@ def need(*names: str) -> None:
     Raises:
         MissingPartError: naming each that is not, and why.
     """
-    reasons = [f"{name}: {reason}" for name in names if (reason := missing(name))]
-    if reasons:
-        raise MissingPartError("; ".join(reasons))
+    absent = {name: reason for name in names if (reason := missing(name))}
+    if absent:
+        raise MissingPartError(in_words(absent))
+
+
+def in_words(absent: Mapping[str, str]) -> str:
+    """Missing parts with their reasons; those with one reason are named together."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        by_reason.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
 
 
 def tree(name: str) -> Path:

@@ -44,16 +44,8 @@ def main() -> int:
     absent = {name: reasons.get(name, reason) for name, reason in absent.items() if reason}
     if not absent:
         return 0
-    sys.stderr.write(f"*** REAL PARTS MISSING, tests that need them will not run: {_in_words(absent)}\n")
+    sys.stderr.write(f"*** REAL PARTS MISSING, tests that need them will not run: {parts.in_words(absent)}\n")
     return 1 if os.environ.get("CI") == "true" else 0
-
-
-def _in_words(absent: dict[str, str]) -> str:
-    """Parts missing for the same reason are named together."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in absent.items():
-        by_reason.setdefault(reason, []).append(name)
-    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
 
 
 def _fetch_missing() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from tests.real import scratch
+from tests.real import parts, scratch
 from tests.real.cell import child_of
 from tests.real.containerd import VERSIONS, Containerd, ContainerdError
 from tests.real.cri import CRIError
@@ -163,6 +163,7 @@ time.sleep(600)
 
 
 def test_nothing_outlives_a_killed_test() -> None:
+    parts.need("namespaces", "runc", "busybox", "containerd-2")
     with subprocess.Popen([sys.executable, "-c", _KILLED], stdout=subprocess.PIPE, text=True) as test:
         assert test.stdout is not None
         pid, directory = test.stdout.readline().split()

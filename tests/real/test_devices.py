@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pyudev
 
-from tests.real import devices
+from tests.real import devices, parts
 
 if TYPE_CHECKING:
     from tests.real.devices import Kernel
@@ -64,7 +64,7 @@ def test_scratch_nodes(tmp_path: Path) -> None:
 
 _KILLED = """
 import os, pathlib, signal
-from tests.real import devices
+from tests.real import devices, parts
 with devices.kernel() as kernel:
     print(kernel.zram().name, kernel.loop(pathlib.Path({backing!r})).name, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -72,6 +72,7 @@ with devices.kernel() as kernel:
 
 
 def test_devices_of_a_killed_test_are_removed_by_the_next_one(tmp_path: Path) -> None:
+    parts.need("devtmpfs", "zram", "loop")
     code = _KILLED.format(backing=str(tmp_path / "backing"))
     killed = subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.PIPE, text=True)
     names = killed.stdout.split()

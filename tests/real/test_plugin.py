@@ -68,7 +68,7 @@ def test_a_missing_part_skips_loudly(inner: Inner) -> None:
     assert code == 0
     assert "1 passed, 2 skipped" in lines[-1]
     assert roll(lines) == (
-        "*** 2 TESTS WITH REAL PARTS DID NOT RUN: podman: run python -m tests.real.provision (1); not today (1)"
+        "*** 2 TESTS WITH REAL PARTS DID NOT RUN: podman (run python -m tests.real.provision) (1); not today (1)"
     )
 
 
@@ -76,7 +76,7 @@ def test_in_ci_a_missing_part_fails_its_test(inner: Inner) -> None:
     code, lines = inner.run(ci="true")
     assert code == 1
     assert "1 failed, 1 passed, 1 skipped" in lines[-1]
-    assert "a real part is missing: podman: run python -m tests.real.provision" in "\n".join(lines)
+    assert "a real part is missing: podman (run python -m tests.real.provision)" in "\n".join(lines)
 
 
 def test_in_ci_a_skip_fails_the_run(inner: Inner) -> None:

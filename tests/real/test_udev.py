@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pyudev
 
-from tests.real import devices, udev
+from tests.real import devices, parts, udev
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +97,7 @@ with Udevd('KERNEL=="null", SYMLINK+="acme/null"') as udevd:
 
 @needs_no_udevd
 def test_what_a_killed_test_left_is_undone_by_the_next() -> None:
+    parts.need("namespaces", "devtmpfs", "udev")
     with devices.machine():
         udev.clean_up()
     before = _dev()

@@ -133,16 +133,20 @@ class Udevd:
         with (directory / "log").open("wb") as log:
             self._daemon = cell.popen([program], env=self._environment, stdout=log, stderr=log)
         stack.callback(self._stop)
-        self._wait_listening(directory / "log")
+        self._wait_serving(directory / "log")
 
-    def _wait_listening(self, log: Path) -> None:
+    def _wait_serving(self, log: Path) -> None:
         assert self._daemon is not None
         end = time.monotonic() + _SECONDS
-        while not _listening():
-            if self._daemon.poll() is not None or time.monotonic() > end:
-                raise UdevError(log.read_text())
-            time.sleep(0.01)
-        self.udevadm("control", "--ping")
+        while True:
+            try:
+                self.udevadm("control", "--ping")
+            except UdevError:
+                if self._daemon.poll() is not None or time.monotonic() > end:
+                    raise UdevError(log.read_text()) from None
+                time.sleep(0.01)
+            else:
+                return
 
     def _stop(self) -> None:
         """Let it end by itself, so that no event is left half handled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from functools import cached_property
@@ -44,12 +45,12 @@ class UdevDatabase:
 
     @property
     def running(self) -> bool:
-        """Whether a udevd is there to work on devices: one answers at its control socket.
+        """Whether a udevd is there to work on devices: it listens at its control socket.
 
         The socket's file alone says nothing: it outlives a udevd that was killed.
         """
         if self._running is None:
-            self._running = _answers(_CONTROL)
+            self._running = _listens(_CONTROL)
         return self._running
 
     def properties(self, syspath: str) -> Mapping[str, str] | None:
@@ -85,15 +86,14 @@ def _properties(device: Any) -> Iterator[tuple[str, str]]:
             yield name, device.properties[name]
 
 
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as probe:
-        try:
-            probe.connect(path)
-        except BlockingIOError:
-            return True  # its backlog is full: it is there, and busy or frozen
-        except OSError:
-            return False
-    return True
+def _listens(path: str) -> bool:
+    """Tell whether somebody listens at a socket, without becoming a caller whom it must answer.
+
+    udevd's queue of callers is short, so a real connection could turn another caller away. A connection of the
+    wrong type is refused for its type where there is a listener, and for want of one where there is none.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        return probe.connect_ex(path) == errno.EPROTOTYPE
 
 
 def _modified(path: str) -> float:

@@ -183,7 +183,10 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Give the lock back. Its file stays: to remove it would let two others hold two locks."""
+        """Give the lock back, and leave nothing behind. See `_take` for why its file can go."""
+        if self.valid:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.directory.path, LOCK_NAME))
         os.close(self._lock)
 
     @property
@@ -198,12 +201,27 @@ class Writer:
     def _create(self) -> None:
         path = self.directory.path
         try:
-            os.makedirs(path, mode=0o755, exist_ok=True)
+            if not os.path.isdir(path):
+                os.makedirs(path)
+                os.chmod(path, 0o755)  # noqa: S103 - whatever the umask: rootless runtimes read here too
         except OSError as error:
             raise _store_error(path, "made", error) from None
 
     def _take(self) -> int:
         path = os.path.join(self.directory.path, LOCK_NAME)
+        while True:
+            lock = self._lock_file(path)
+            # Whoever had it before may have removed the file between our opening and our locking it: then this is
+            # the lock of nothing, and another may hold the real one.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), os.lstat(path)):
+                    break
+            os.close(lock)
+        self._sign(path)
+        self._sweep()
+        return lock
+
+    def _lock_file(self, path: str) -> int:
         try:
             # Open for reading only: a file that is open for writing keeps its file system from being remounted.
             lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
@@ -217,8 +235,6 @@ class Writer:
             if error.errno != errno.EWOULDBLOCK:
                 raise _store_error(self.directory.path, "locked", error) from None
             raise _busy(self.directory.path, holder) from None
-        self._sign(path)
-        self._sweep()
         return lock
 
     @staticmethod

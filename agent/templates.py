@@ -116,7 +116,7 @@ def device_name(raw: str) -> str:
 
 
 def path_component(raw: str) -> str:
-    """Turn what a device says of itself into one harmless component of a path, of at most :data:`COMPONENT_LIMIT` bytes.
+    """Turn what a device says of itself into one harmless component of a path, at most :data:`COMPONENT_LIMIT` bytes.
 
     Runs of characters that do not show become ``-``; what is too long ends in a hash of the whole.
     """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Fault = tuple["Path", str, str]
 
+KIND_LIMIT = 200  # characters; prefix, suffix and the mark of a temporary file must fit beside it into 255
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _FIELDS = 'write it like "{ID_SERIAL_SHORT|ID_PATH|sysname}"; docs/configuration.md lists the fields'
@@ -112,6 +113,8 @@ class _Compiler:
             self.fault(("kind",), "is missing", 'a class needs a kind, such as "acme.com/modem"')
         elif reason := names.kind_problem(entry.kind):
             self.fault(("kind",), reason, 'write it like "acme.com/modem"')
+        elif len(entry.kind) > KIND_LIMIT:
+            self.fault(("kind",), f"is longer than {KIND_LIMIT} characters, too long for a file name", "shorten it")
 
     def same_names(self, entry: model.Class) -> None:
         seen: dict[str, int] = {}

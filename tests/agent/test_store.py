@@ -238,9 +238,9 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
 
 
 def test_the_lock_is_for_its_owner_alone_and_no_link_is_followed(tmp_path: Path) -> None:
-    Writer(SpecDirectory(str(tmp_path)), create=True).close()
-    assert stat.S_IMODE((tmp_path / LOCK_NAME).stat().st_mode) == 0o600
-    (tmp_path / LOCK_NAME).unlink()
+    with Writer(SpecDirectory(str(tmp_path)), create=True):
+        assert stat.S_IMODE((tmp_path / LOCK_NAME).stat().st_mode) == 0o600
+    assert not (tmp_path / LOCK_NAME).exists()
     (tmp_path / LOCK_NAME).symlink_to(tmp_path / "target")
     with pytest.raises(StoreError, match="cannot be written"):
         Writer(SpecDirectory(str(tmp_path)), create=True)

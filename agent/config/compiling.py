@@ -110,7 +110,8 @@ class _Compiler:
 
     def kind(self, entry: model.Class) -> None:
         if not entry.kind:
-            self.fault(("kind",), "is missing", 'a class needs a kind, such as "acme.com/modem"')
+            if entry.preset is None:  # an unknown one is a fault by itself
+                self.fault(("kind",), "is missing", 'a class needs a kind, such as "acme.com/modem"')
         elif reason := names.kind_problem(entry.kind):
             self.fault(("kind",), reason, 'write it like "acme.com/modem"')
         elif len(entry.kind) > KIND_LIMIT:

@@ -71,10 +71,15 @@ def parse(path: str, text: str) -> Source:
     try:
         return Source(path, text, tomllib.loads(text))
     except RecursionError:
-        problem = Problem(path, "is nested too deeply to be a configuration", "write it flat")
+        problem = too_deep(path)
     except ValueError as error:  # TOMLDecodeError, and int()'s limit on digits
         problem = _syntax(path, text, str(error))
     raise ConfigError(problem)
+
+
+def too_deep(path: str) -> Problem:
+    """Return the problem of a file with tables in tables in tables."""
+    return Problem(path, "is nested too deeply to be a configuration", "write it flat")
 
 
 def _syntax(path: str, text: str, message: str) -> Problem:

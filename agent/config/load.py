@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
+_DEPTH_LIMIT = 32  # the deepest key that means anything is at 9
+_INTEGERS = (-(2**63), 2**63 - 1)  # TOML's own
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false",
           list: "a list", dict: "a table"}  # fmt: skip
 _WANTED = {
@@ -47,7 +49,16 @@ def load(explicit: str | None, *, spec_dir: str | None = None, state_dir: str | 
     Raises:
         ConfigError: something is wrong; all faults that could be found at once.
     """
-    sources = files.read(explicit)
+    settings = settings_of(files.read(explicit))
+    return dataclasses.replace(
+        settings,
+        spec_dir=os.path.abspath(spec_dir) if spec_dir else settings.spec_dir,
+        state_dir=os.path.abspath(state_dir) if state_dir else settings.state_dir,
+    )
+
+
+def settings_of(sources: tuple[Source, ...]) -> Settings:
+    """Merge, check and compile what configuration files hold; raises `ConfigError` as :func:`load`."""
     merged = Merged(sources)
     problems = [merged.problem(path, message, hint) for path, message, hint in _faults(merged.document)]
     if problems:
@@ -57,10 +68,7 @@ def load(explicit: str | None, *, spec_dir: str | None = None, state_dir: str | 
     if faults:
         raise ConfigError(*(merged.problem(*fault) for fault in faults))
     return dataclasses.replace(
-        settings,
-        spec_dir=os.path.abspath(spec_dir) if spec_dir else settings.spec_dir,
-        state_dir=os.path.abspath(state_dir) if state_dir else settings.state_dir,
-        files=tuple(source.path for source in sources if source.path != files.EMBEDDED),
+        settings, files=tuple(source.path for source in sources if source.path != files.EMBEDDED)
     )
 
 
@@ -72,18 +80,20 @@ class Merged:
         self.document: dict[str, Any] = {}
         self._classes: list[tuple[Source, int]] = []
         for source in sources:
+            _refuse_wild(source)
             self._add(source)
         self._apply_presets()
 
     def _add(self, source: Source) -> None:
         document = dict(source.document)
-        classes = document.pop("class", None)
+        classes = document.pop("class", [])
         _merge(self.document, document)
-        if isinstance(classes, list):
-            self.document.setdefault("class", []).extend(classes)
+        before = self.document.setdefault("class", [])
+        if isinstance(before, list) and isinstance(classes, list):
+            self.document["class"] = before + classes
             self._classes += [(source, index) for index in range(len(classes))]
-        elif classes is not None:
-            self.document["class"] = classes
+        elif isinstance(before, list):
+            self.document["class"] = classes  # no list, and so a fault, which later files do not hide
 
     def _apply_presets(self) -> None:
         classes = self.document.get("class")
@@ -104,16 +114,16 @@ class Merged:
             case ("class", int(index), *rest) if index < len(self._classes):
                 source, own = self._classes[index]
                 return source, ("class", own, *rest)
-        for source in reversed(self.sources):
-            if _has(source.document, path[:2]) or _has(source.document, path[:1]):
-                return source, path
-        return self.sources[-1], path
+            case ("class",):
+                wrong = (one for one in self.sources if not isinstance(one.document.get("class", []), list))
+                return next(wrong, self.sources[-1]), path
+        ends = range(len(path), 0, -1)
+        holders = (source for end in ends for source in reversed(self.sources) if _has(source.document, path[:end]))
+        return next(holders, self.sources[-1]), path
 
     def place(self, path: Path) -> str:
         """Return ``file:line:column`` of a path of the merged document."""
-        source, own = self.origin(path)
-        position = nearest(_places(source.path, source.text), own)
-        return f"{source.path}:{position.line}:{position.column}" if position else source.path
+        return _place(*self.origin(path))
 
     def problem(self, path: Path, message: str, hint: str) -> Problem:
         """Return a fault of the merged document with file, line, column and key."""
@@ -121,12 +131,33 @@ class Merged:
         return Problem(f"{self.place(path)}: {spelled(own)}" if own else self.place(path), message, hint)
 
 
+def _refuse_wild(source: Source) -> None:
+    """Refuse what no configuration holds, and what Python would stumble over later."""
+    waiting: list[tuple[Path, Any]] = [((), source.document)]
+    huge: list[Path] = []
+    while waiting:
+        path, value = waiting.pop()
+        if len(path) > _DEPTH_LIMIT:
+            raise ConfigError(files.too_deep(source.path))
+        if isinstance(value, dict):
+            waiting += [((*path, key), one) for key, one in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*path, index), one) for index, one in enumerate(value)]
+        elif isinstance(value, int) and not _INTEGERS[0] <= value <= _INTEGERS[1]:
+            huge.append(path)
+    advice = "has more than 64 bits", "write a smaller number"
+    if huge:
+        raise ConfigError(*(Problem(f"{_place(source, path)}: {spelled(path)}", *advice) for path in reversed(huge)))
+
+
+def _place(source: Source, path: Path) -> str:
+    position = nearest(_places(source.path, source.text), path)
+    return f"{source.path}:{position.line}:{position.column}" if position else source.path
+
+
 @functools.lru_cache(maxsize=64)
 def _places(_path: str, text: str) -> dict[Path, Any]:
-    try:
-        return dict(places(text))
-    except RecursionError:  # tomllib got through by a hair; the file's name must do
-        return {}
+    return dict(places(text))
 
 
 def spelled(path: Path) -> str:
@@ -172,7 +203,8 @@ def _faults(document: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
         _adapter().validate_python(document)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            if fault["loc"][-1] == "str" and isinstance(fault["input"], list):
+            union = len(_real(fault["loc"], document)) < len(fault["loc"])
+            if union and fault["loc"][-1] == "str" and isinstance(fault["input"], list):
                 continue  # the branch of a union that was not meant; its other branch tells the fault
             yield _sentence(fault, document)
 
@@ -199,7 +231,10 @@ def _sentence(fault: Any, document: dict[str, Any]) -> tuple[Path, str, str]:
             'write it like "a*" or ["a*", "b"]',
         )
     wanted = _WANTED.get(kind, "something else")
-    return path, f"must be {wanted}, not {_kind_of(fault['input'])}", f"write {wanted}"
+    advice = f"write {wanted}"
+    if kind == "tuple_type" and isinstance(fault["input"], dict):
+        advice = f"write [[{'.'.join(part for part in path if isinstance(part, str))}]], in two brackets"
+    return path, f"must be {wanted}, not {_kind_of(fault['input'])}", advice
 
 
 def _real(location: tuple[str | int, ...], document: Any) -> Path:

@@ -73,18 +73,19 @@ class _Scanner:
         self.at += 2 if several else 1
         keys = self.keys()
         self.at = self.text.index("]" * (2 if several else 1), self.at) + (2 if several else 1)
-        path = (*self.resolve(keys[:-1]), keys[-1])
+        path: Path = ()
+        for key in keys[:-1]:
+            path = self.note((*path, key), start)
+        path = (*path, keys[-1])
         if several:
             self.lengths[path] = self.lengths.get(path, 0) + 1
-        path = self.indexed(path)
-        self.found.setdefault(path, start)
-        return path
+        return self.note(path, start)
 
-    def resolve(self, keys: list[str]) -> Path:
-        path: Path = ()
-        for key in keys:
-            path = self.indexed((*path, key))
-        return path
+    def note(self, path: Path, at: int) -> Path:
+        """Note a table, of an array also its newest one, which is returned."""
+        self.found.setdefault(path, at)
+        self.found.setdefault(self.indexed(path), at)
+        return self.indexed(path)
 
     def indexed(self, path: Path) -> Path:
         return (*path, self.lengths[path] - 1) if path in self.lengths else path

@@ -23,8 +23,9 @@ MAX_SIZE = 16 * 1024 * 1024
 _YAML_CHARACTERS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # an escaped slash, escaped surrogates, a line break or a long gap between a key and its colon:
 _YAML_SYNTAX = re.compile(r"\\/|\\u[dD][89a-fA-F]|[\r\n][ \t\r\n]*:|[ \t]{64}[ \t]*:")
-# a key that may be longer, once escaped, than the 1,024 characters that YAML allows.
+# a key that may be longer, once escaped, than YAML allows.
 _LONG_KEY = 160
+_KEY_LENGTH = 1024
 
 # Characters of the text that are not written as they are: only plain ASCII needs no thought, and what lies beyond the
 # basic plane cannot be escaped, since YAML knows no surrogate pairs.
@@ -32,8 +33,8 @@ _ESCAPED = re.compile("[\x7f-\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _OnlyYAMLError(ValueError):
-    """The text is not one that both parsers read alike."""
+class NotPlainError(ValueError):
+    """The text is not JSON that YAML reads alike."""
 
 
 def decode(data: bytes, where: str = "") -> Spec:
@@ -61,7 +62,7 @@ def document(data: bytes, where: str = "") -> wire.Tree:
         _refuse(where, f"the file has {len(data)} bytes", f"at most {MAX_SIZE} are read")
     try:
         return plain_json(data)
-    except ValueError:
+    except NotPlainError:
         from cdi.text import tree
 
         return tree.read(data, where)
@@ -71,17 +72,17 @@ def plain_json(data: bytes) -> wire.Tree:
     """Return what a JSON object says, if its text means the same in YAML.
 
     Raises:
-        ValueError: it is no such text; nothing is said about whether YAML reads it.
+        NotPlainError: it is no such text; nothing is said about whether YAML reads it.
     """
     try:
         text = data.decode("ascii" if data.isascii() else "utf-8")
         if not text.lstrip(" \n\r").startswith("{") or not text.rstrip(" \n\r").endswith("}"):
-            raise _OnlyYAMLError
+            raise NotPlainError
         if _YAML_CHARACTERS.search(text) or _YAML_SYNTAX.search(text):
-            raise _OnlyYAMLError
+            raise NotPlainError
         return json.loads(text, object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:  # also integers of more digits than Python converts
-        raise _OnlyYAMLError from error
+        raise NotPlainError from error
 
 
 def to_document(spec: Spec) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def encode(spec: Spec) -> bytes:
         CDIError: a text in it cannot stand in a file (half of a surrogate pair, an annotation key beyond YAML's limit).
     """
     tree = wire.write(spec)
+    _refuse_long_keys(spec)
     members = []
     for name, value in tree.items():
         if name == "devices" and value:
@@ -104,6 +106,13 @@ def encode(spec: Spec) -> bytes:
         else:
             members.append(f'  "{name}": {_line(value)}')
     return ("{\n" + ",\n".join(members) + "\n}\n").encode()
+
+
+def _refuse_long_keys(spec: Spec) -> None:
+    for annotations in (spec.annotations, *(device.annotations for device in spec.devices)):
+        if any(len(json.dumps(key)) > _KEY_LENGTH for key in annotations):
+            fact = f"an annotation's key is longer than {_KEY_LENGTH} characters once written"
+            raise CDIError(Problem("", fact, "runtimes could not read it; shorten it"))
 
 
 def _line(tree: wire.Tree) -> str:
@@ -121,19 +130,19 @@ def _beyond_basic_plane(tree: wire.Tree) -> str:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs) or (members and len(max(members, key=len)) > _LONG_KEY):
-        raise _OnlyYAMLError
+        raise NotPlainError
     return members
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number in {float("inf"), float("-inf")}:  # which YAML keeps as text
-        raise _OnlyYAMLError
+        raise NotPlainError
     return number
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise _OnlyYAMLError
+    raise NotPlainError
 
 
 def _refuse(where: str, message: str, hint: str) -> NoReturn:

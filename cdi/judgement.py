@@ -71,7 +71,7 @@ def located(problem: Problem, data: bytes, name: str) -> Problem:
 def _text_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem, ...]:
     try:
         codec.plain_json(data)
-    except ValueError:
+    except codec.NotPlainError:
         return (*_json_warnings(data, name, document), *_trailing_text(data))
     return ()
 

@@ -7,11 +7,8 @@ where the type allows ``None``, an empty value is one that stands in the file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 whoever inspects the types, as pydantic does, must find it
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

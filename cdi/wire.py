@@ -221,16 +221,15 @@ class Struct:
             return None if self.optional else (self._blank_model() if old is None else old)
         if type(tree) is not dict:
             return _mismatch(tree, place, findings, "a map", self._blank_model())
-        values = dict(self._blank) if old is None else _attributes(old)
         by_name = self._by_name
-        try:
-            for name, value in tree.items():
-                member = by_name[name]
-                values[member.attribute] = member.shape.read(
-                    value, (place, name), findings, values.get(member.attribute)
-                )
-        except KeyError:
+        if not by_name.keys() >= tree.keys():
             return self._read_folded(tree, place, findings, old)
+        values = dict(self._blank) if old is None else _attributes(old)
+        for name, value in tree.items():
+            member = by_name[name]
+            values[member.attribute] = member.shape.read(
+                value, (place, name), findings, values.get(member.attribute)
+            )
         return self.model(**values)
 
     def write(self, value: Any) -> dict[str, Tree]:

@@ -23,6 +23,8 @@ _KEY_LENGTH = 1024
 class Kind(Enum):
     """The kinds of token."""
 
+    __hash__ = object.__hash__  # an enumeration's own is slow, and there are millions
+
     STREAM_END = auto()
     VERSION = auto()
     TAG_HANDLE = auto()
@@ -126,6 +128,7 @@ class Scanner:
         self._line_start = 0
         self._looked_at = 0
         self._queue: deque[Token] = deque()
+        self._is_ready = False  # the first token of the queue is no key, or its colon was seen
         self._taken = 0
         self._indent = -1
         self._indents: list[int] = []
@@ -136,14 +139,17 @@ class Scanner:
 
     def peek(self) -> Token:
         """Return the next token, which stays the next one."""
-        while not self._queue or self._may_be_key(self._taken):
-            self._fetch()
+        if not self._is_ready:
+            while not self._queue or self._may_be_key(self._taken):
+                self._fetch()
+            self._is_ready = True
         return self._queue[0]
 
     def take(self) -> Token:
         """Return the next token."""
         token = self.peek()
         self._queue.popleft()
+        self._is_ready = False
         self._taken += 1
         return token
 

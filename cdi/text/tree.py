@@ -10,8 +10,8 @@ from cdi.text.nodes import DEPTH, Node, Shape, first_document
 from cdi.text.scalars import MERGE_TAG, Scalar, value
 from cdi.wire import Tree, scalar_text
 
-# Reading YAML costs about a second a megabyte. Plain JSON is read elsewhere, and may be larger.
-MAX_SIZE = 4 * 1024 * 1024
+# Reading YAML costs seconds a megabyte. Plain JSON is read elsewhere, and may be larger.
+MAX_SIZE = 2 * 1024 * 1024
 
 # Aliases make small texts large. Past so many values, so large a part of all may come of them: nearly all at first,
 # a tenth in the end, the line between falling in proportion.

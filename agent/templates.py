@@ -88,7 +88,7 @@ def _pieces(text: str, extra: tuple[str, ...]) -> Iterator[str | Choice]:
 
 def _known(field: str, extra: tuple[str, ...]) -> str:
     known = (*PLAIN, *USB, *PCI, *extra)
-    if _PROPERTY.fullmatch(field) or field in known or (field.startswith("attr:") and _is_attribute(field[5:])):
+    if _PROPERTY.fullmatch(field) or field in known or (field.startswith("attr:") and is_attribute(field[5:])):
         return field
     close = difflib.get_close_matches(field, (*known, "attr:"), 1)
     advice = (
@@ -99,7 +99,8 @@ def _known(field: str, extra: tuple[str, ...]) -> str:
     raise TemplateError(f"{{{field}}} is not a known field ({advice})")
 
 
-def _is_attribute(path: str) -> bool:
+def is_attribute(path: str) -> bool:
+    """Tell whether ``path`` can name a sysfs attribute of a device: it does not lead out of the device's directory."""
     return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
 
 

@@ -65,11 +65,16 @@ def _settings(agent: model.Agent, classes: tuple[DeviceClass, ...]) -> Settings:
 
 
 def _agent_faults(agent: model.Agent) -> list[Fault]:
+    faults: list[Fault] = [
+        (("agent", key), "has a control character", "write it without")
+        for key, directory in (("spec_dir", agent.spec_dir), ("state_dir", agent.state_dir))
+        if not directory.isprintable()
+    ]
     version = agent.max_cdi_version
-    if version is None or version in versions.ALL:
-        return []
-    known = ", ".join(versions.ALL)
-    return [(("agent", "max_cdi_version"), f"{version!r} is no version of CDI", f"known are {known}")]
+    if version is not None and version not in versions.ALL:
+        known = ", ".join(versions.ALL)
+        faults.append((("agent", "max_cdi_version"), f"{version!r} is no version of CDI", f"known are {known}"))
+    return faults
 
 
 def seconds(text: str) -> float:
@@ -110,7 +115,7 @@ class _Compiler:
 
     def kind(self, entry: model.Class) -> None:
         if not entry.kind:
-            if entry.preset is None:  # an unknown one is a fault by itself
+            if entry.preset is None or entry.preset in files.preset_names():  # an unknown one is a fault by itself
                 self.fault(("kind",), "is missing", 'a class needs a kind, such as "acme.com/modem"')
         elif reason := names.kind_problem(entry.kind):
             self.fault(("kind",), reason, 'write it like "acme.com/modem"')
@@ -131,19 +136,20 @@ class _Compiler:
             return Template(text, ())
 
     def selector(self, entry: model.Select, path: Path) -> Selector:
+        before = len(self.faults)
         selector = Selector(
             devnode=self.patterns(entry.devnode, (*path, "devnode"), path_pattern),
             subsystem=self.patterns(entry.subsystem, (*path, "subsystem"), value_pattern),
             properties=self.tables(entry.properties, (*path, "properties")),
             attributes=self.tables(entry.attributes, (*path, "attributes")),
         )
-        if selector == Selector():
+        if selector == Selector() and len(self.faults) == before:
             self.fault(path, "has no key, and would take every device", "give at least one, such as devnode")
         for name in selector.attributes:
-            if name.startswith("/") or ".." in name.split("/"):
+            if not templates.is_attribute(name):
                 self.fault(
                     (*path, "attributes", name),
-                    "leads out of the device's own directory",
+                    "is no path inside the device's own directory",
                     'write it like "queue/rotational"',
                 )
         return selector
@@ -189,6 +195,8 @@ class _Compiler:
                 "must be an absolute path without empty, '.' or '..' parts",
                 'write it like "/dev/block/{name}"',
             )
+        elif not entry.path.isprintable():
+            self.fault(("node", "path"), "has a control character", "write it without")
         return NodeEdits(permissions=entry.permissions, path=path, group=entry.group)
 
     def declared(self, entry: model.Declared, path: Path) -> Declared:
@@ -198,6 +206,10 @@ class _Compiler:
         if not entry.container_edits:
             self.fault(path, "edits nothing", "add containerEdits, such as deviceNodes")
         device = Device(name=entry.name, container_edits=edits, annotations=entry.annotations)
+        try:
+            codec.encode(Spec(version=versions.ALL[-1], kind="vendor.example/class", devices=(device,)))
+        except CDIError as error:
+            self.fault((*path, "annotations"), error.problems[0].message, error.problems[0].hint or "shorten it")
         return Declared(device=device, always=entry.when == "always")
 
     def edits(self, raw: dict[str, Any], path: Path) -> ContainerEdits:
@@ -209,10 +221,7 @@ class _Compiler:
             "kind": "vendor.example/class",
             "devices": [{"name": "device", "containerEdits": raw}],
         }
-        problems = list(schema.check(document))
-        spec = None
-        if not problems:
-            spec, problems = _decoded(document)
+        spec, problems = _decoded(document)
         for problem in problems:
             inner = _steps(problem.where)[3:]
             self.fault((*path, *inner), problem.message, problem.hint or "see CDI's SPEC.md")
@@ -224,7 +233,7 @@ def _decoded(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:
         spec = codec.decode(json.dumps(document, default=str).encode())
     except CDIError as error:
         return None, list(error.problems)
-    return spec, list(validation.check(spec))
+    return spec, list(schema.check(document) or validation.check(spec))
 
 
 def _steps(where: str) -> Path:

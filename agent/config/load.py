@@ -35,6 +35,7 @@ _WANTED = {
     "dataclass_type": "a table",
     "tuple_type": "a list",
 }
+_NO_GLOB = "is a list without a glob, which nothing could match", "name one, or leave the key out"
 _FORMS = {
     "^/": "an absolute path",
     "^[rwm]{1,3}$": "made of the letters r, w and m",
@@ -63,6 +64,8 @@ def settings_of(sources: tuple[Source, ...]) -> Settings:
     problems = [merged.problem(path, message, hint) for path, message, hint in _faults(merged.document)]
     if problems:
         raise ConfigError(*sorted(set(problems), key=problems.index))
+    if problems := [merged.problem(path, *_NO_GLOB) for path in _without_glob(merged.document)]:
+        raise ConfigError(*problems)
     config = _adapter().validate_python(merged.document)
     settings, faults = compiling.compile_config(config, merged.place)
     if faults:
@@ -253,6 +256,22 @@ def _real(location: tuple[str | int, ...], document: Any) -> Path:
         except (KeyError, IndexError, TypeError):
             document = None
     return path
+
+
+def _without_glob(document: dict[str, Any]) -> Iterator[Path]:
+    """Find the empty lists in selectors; to the model they would be keys that are not there, and fit every device."""
+    for index, entry in enumerate(document["class"]):
+        for key in ("select", "exclude"):
+            for number, selector in enumerate(entry.get(key, ())):
+                yield from _empty_lists(("class", index, key, number), selector)
+
+
+def _empty_lists(path: Path, table: dict[str, Any]) -> Iterator[Path]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _empty_lists((*path, key), value)
+        elif value == []:
+            yield (*path, key)
 
 
 def _kind_of(value: object) -> str:

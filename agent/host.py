@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Unreadable(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -26,6 +27,18 @@ class Ancestor(Protocol):
     def sysname(self) -> str:
         """The kernel's name, such as ``1-1.4`` or ``0000:00:1f.2``."""
 
+    @property
+    def syspath(self) -> str:
+        """The device's directory below ``/sys``; empty where the kernel knows no such device."""
+
+    @property
+    def subsystem(self) -> str:
+        """The kernel's subsystem; empty where the kernel knows no such device."""
+
+    @property
+    def driver(self) -> str:
+        """The driver bound to the device; empty without. Of a `HostDevice`: to it or its nearest ancestor with one."""
+
     def attribute(self, path: str) -> str | None:
         """Return a sysfs attribute without its trailing newline, ``None`` where there is none.
 
@@ -39,7 +52,11 @@ class HostDevice(Ancestor, Protocol):
 
     @property
     def node(self) -> str:
-        """The device node's path on the host, free of links."""
+        """The device node's path on the host, free of links; empty for a device without one."""
+
+    @property
+    def place(self) -> str:
+        """What tells it from all others now: its node, else its directory below ``/sys``."""
 
     @property
     def major(self) -> int:
@@ -54,24 +71,19 @@ class HostDevice(Ancestor, Protocol):
         """The group of the device node."""
 
     @property
-    def syspath(self) -> str:
-        """The kernel device's directory below ``/sys``; empty where the kernel knows no such device."""
-
-    @property
-    def subsystem(self) -> str:
-        """The kernel's subsystem; empty where the kernel knows no such device."""
-
-    @property
-    def driver(self) -> str:
-        """The driver bound to the device or its nearest ancestor that has one; empty without."""
-
-    @property
     def links(self) -> tuple[str, ...]:
         """Every link to the node, sorted."""
 
     @property
     def properties(self) -> Mapping[str, str]:
         """What udev knows of the device; without udevd, the kernel's own part of it."""
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags that udev has given it; none without udevd."""
+
+    def above(self) -> Iterable[Ancestor]:
+        """Yield the devices of sysfs above this one, nearest first."""
 
     def ancestor(self, subsystem: str, devtype: str = "") -> Ancestor | None:
         """Return the device itself or its nearest ancestor of that subsystem (and type)."""
@@ -117,6 +129,21 @@ def fact(device: HostDevice, field: str) -> str | None:
     return device.properties.get(field)
 
 
+def own_fact(device: Ancestor, field: str) -> str | None:
+    """Return what any device of sysfs has: ``sysname``, ``number``, ``subsystem``, ``driver`` or ``attr:PATH``."""
+    match field:
+        case "sysname":
+            return device.sysname
+        case "number":
+            digits = re.search(r"[0-9]+$", device.sysname)
+            return digits[0] if digits else None
+        case "subsystem":
+            return device.subsystem
+        case "driver":
+            return device.driver
+    return device.attribute(field.removeprefix("attr:"))
+
+
 def _attribute(device: HostDevice, path: str) -> str | None:
     return device.attribute(path)
 
@@ -140,11 +167,6 @@ def _pci(device: HostDevice, name: str) -> str | None:
     return value and value.removeprefix("0x")
 
 
-def _number(device: HostDevice) -> str | None:
-    digits = re.search(r"[0-9]+$", device.sysname)
-    return digits[0] if digits else None
-
-
 def _serial(device: HostDevice) -> str | None:
     return device.properties.get("ID_SERIAL_SHORT") or _usb(device, "serial") or device.attribute("device/serial")
 
@@ -165,10 +187,10 @@ def _link(device: HostDevice) -> str | None:
 
 
 _PLAIN: dict[str, Callable[[HostDevice], str | None]] = {
-    "sysname": lambda device: device.sysname,
-    "number": _number,
-    "subsystem": lambda device: device.subsystem,
-    "driver": lambda device: device.driver,
+    **{
+        field: functools.partial(lambda field, device: own_fact(device, field), field)
+        for field in ("sysname", "number", "subsystem", "driver")
+    },
     "major": lambda device: str(device.major),
     "minor": lambda device: str(device.minor),
     "link": _link,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import templates
+from agent.config.settings import DEFAULT_GROUP_NAME, DEFAULT_NAME
+from agent.grouping import Unit, units
 from agent.host import Blind, Unreadable, fact
 from agent.templates import Choice
 from cdi import versions
@@ -16,10 +18,12 @@ from cdi.model import ContainerEdits, Device, DeviceNode, Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from agent.config.settings import DeviceClass
+    from agent.config.settings import DeviceClass, EditsTemplate
     from agent.host import HostDevice, Observation
+    from agent.templates import Template
 
 _TELLING = ("serial", "usb:port", "pci:address", "link", "sysname")  # facts that tell two devices apart
+_DEFAULTS = (DEFAULT_NAME, DEFAULT_GROUP_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,20 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    node: str
+    places: tuple[str, ...]
     device: Device
-    offer: Offer
-    source: HostDevice | None = None
+    present: bool = True
+    kept: bool = False
+    unit: Unit | None = None
+
+    @property
+    def offer(self) -> Offer:
+        nodes = tuple(dict.fromkeys(_host_node(node) for node in self.device.container_edits.device_nodes))
+        return Offer(self.device.name, nodes, self.present, self.kept)
+
+
+class _LeftOutError(Exception):
+    """A device is not written, by the configuration's own word; fact and advice."""
 
 
 def render(
@@ -93,6 +107,7 @@ class _Renderer:
         self.taken = taken
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.unstable: list[str] = []
         self.unknown = list(observation.blind)
 
     def result(self, max_version: str | None) -> Rendered:
@@ -101,9 +116,9 @@ class _Renderer:
             for blind in self.observation.blind
             if not blind.pending
         ]
-        candidates = self.unique([*self.declared(), *self.discovered()])
-        candidates = self.free([*candidates, *self.kept(candidates)])
+        candidates = self.free(self.with_all(self.members()))
         candidates.sort(key=lambda candidate: candidate.device.name)
+        self.tell_unstable()
         spec = self.spec(tuple(candidate.device for candidate in candidates), max_version) if candidates else None
         return Rendered(
             kind=self.device_class.kind,
@@ -115,6 +130,14 @@ class _Renderer:
             held=bool(candidates) and spec is None,
         )
 
+    def members(self) -> list[_Candidate]:
+        """Return all devices but ``all``."""
+        discovered = list(self.discovered())
+        if self.device_class.only_all:
+            return [*self.declared(), *discovered]
+        candidates = self.unique([*self.declared(), *discovered])
+        return [self.completed(candidate) for candidate in candidates] + list(self.kept(candidates))
+
     def problem(self, node: str, message: str, hint: str) -> None:
         self.problems.append(Problem(f"{self.device_class.kind}: {node}", message, hint))
 
@@ -123,56 +146,95 @@ class _Renderer:
 
     def declared(self) -> Iterable[_Candidate]:
         for declared in self.device_class.declared:
-            nodes = tuple(node.host_path or node.path for node in declared.device.container_edits.device_nodes)
+            nodes = tuple(map(_host_node, declared.device.container_edits.device_nodes))
             present = declared.always or not self.observation.absent.intersection(nodes)
-            offer = Offer(declared.device.name, nodes, present)
-            yield _Candidate(nodes[0] if nodes else "", declared.device, offer)
+            yield _Candidate(nodes, declared.device, present)
 
     def discovered(self) -> Iterable[_Candidate]:
-        for device in self.observation.devices:
+        speakable = [device for device in self.observation.devices if self.speakable(device)]
+        for unit in units(self.device_class.group_by, speakable, self.tell_unreadable, self.tell_alone):
             try:
-                candidate = self.candidate(device)
+                yield self.candidate(unit)
+            except _LeftOutError as reason:
+                self.warning(" ".join(unit.places), *reason.args)
             except Unreadable as unknown:
-                self.unknown.append(Blind(device.node, unknown.reason))
-                self.problem(device.node, str(unknown), "what was known of it stays; see to its permissions")
-            else:
-                if candidate:
-                    yield candidate
+                for member in unit.members:
+                    self.tell_unreadable(member, unknown)
 
-    def candidate(self, device: HostDevice) -> _Candidate | None:
-        if not _speakable(device.node):
-            self.warning(ascii(device.node), "has characters in its path that no spec can hold", "rename the node")
-            return None
-        raw = self.device_class.name.fill(lambda field: fact(device, field))
+    def speakable(self, device: HostDevice) -> bool:
+        """Tell whether a spec can hold a node's path: no control character in it, and nothing that is not UTF-8."""
+        if device.place.isprintable():
+            return True
+        self.warning(ascii(device.place), "has characters in its path that no spec can hold", "rename the node")
+        return False
+
+    def tell_unreadable(self, device: HostDevice, unknown: Unreadable) -> None:
+        self.unknown.append(Blind(device.place, unknown.reason))
+        self.problem(device.place, str(unknown), "what was known of it stays; see to its permissions")
+
+    def tell_alone(self, device: HostDevice) -> None:
+        by = self.device_class.group_by
+        self.warning(
+            device.place, f"is left out, since nothing groups it by {by}", "exclude it, or group by another fact"
+        )
+
+    def candidate(self, unit: Unit) -> _Candidate:
+        name = self.device_class.all_name or "" if self.device_class.only_all else self.name(unit)
+        edits = self.edits(unit, name)
+        present = len(unit.members) >= self.device_class.requires
+        return _Candidate(unit.places, Device(name=name, container_edits=edits), present, unit=unit)
+
+    def name(self, unit: Unit) -> str:
+        raw = self.device_class.name.fill(unit.fact)
         if isinstance(raw, Choice):
-            self.warning(device.node, f"has no name, since nothing is there for {raw}",
-                         'add a field that it has to the class\'s name, such as "|sysname}"')  # fmt: skip
-            return None
-        name = templates.device_name(raw)
-        edits = self.edits(device, name)
-        if edits is None:
-            return None
-        offer = Offer(name, (device.node,))
-        return _Candidate(device.node, Device(name=name, container_edits=edits), offer, device)
+            raise _LeftOutError(
+                f"has no name, since nothing is there for {raw}",
+                'add a field that it has to the class\'s name, such as "|sysname}"',
+            )
+        if self.device_class.name.text in _DEFAULTS and raw == unit.fact("sysname") and raw[-1:].isdigit():
+            self.unstable.append(raw)
+        return templates.device_name(raw)
 
-    def edits(self, device: HostDevice, name: str) -> ContainerEdits | None:
+    def edits(self, unit: Unit, name: str) -> ContainerEdits:
+        """Return the edits of all nodes, in node order; what several of them say alike is said once."""
+        edits = ContainerEdits()
+        for member in unit.members:
+            edits = edits.joined(self.node_edits(member, name))
+            if self.device_class.device_edits and not self.device_class.only_all:
+                edits = edits.joined(_filled(self.device_class.device_edits, member, name))
+        paths = [node.path for node in edits.device_nodes]
+        if twice := next((path for path in paths if paths.count(path) > 1), None):
+            raise _LeftOutError(
+                f"has two nodes at {twice} in the container", "tell them apart in the class's node.path"
+            )
+        if not edits:
+            raise _LeftOutError("has no node, and the class edits nothing else", "add [class.deviceEdits]")
+        return _without_repeats(edits)
+
+    def node_edits(self, device: HostDevice, name: str) -> ContainerEdits:
+        if not device.node:
+            return ContainerEdits()
         wanted = self.device_class.node
         path = device.node
-        if wanted.path is not None:
-            facts = {"name": name, "devnode": device.node.rpartition("/")[2]}
-            filled = wanted.path.fill(lambda field: facts.get(field) or fact(device, field), templates.path_component)
-            if isinstance(filled, Choice):
-                self.warning(device.node, f"has no path in the container, since nothing is there for {filled}",
-                             "add a field that it has to the class's node.path")  # fmt: skip
-                return None
-            path = filled
-        node = DeviceNode(
-            path=path,
-            host_path=device.node if path != device.node else "",
-            permissions="".join(letter for letter in "rwm" if letter in wanted.permissions),
-        )
+        if wanted.path is not None and not self.device_class.only_all:
+            path = _text(wanted.path, device, name, templates.path_component)
         gids = (device.gid,) if wanted.group and device.gid else ()
-        return ContainerEdits(device_nodes=(node,), additional_gids=gids)
+        return ContainerEdits(device_nodes=(self.device_node(path, device.node),), additional_gids=gids)
+
+    def device_node(self, path: str, host_path: str) -> DeviceNode:
+        letters = "".join(letter for letter in "rwm" if letter in self.device_class.node.permissions)
+        return DeviceNode(path=path, host_path=host_path if path != host_path else "", permissions=letters)
+
+    def tell_unstable(self) -> None:
+        if self.unstable:
+            shown = ", ".join(sorted(self.unstable)[:4]) + (", ..." if len(self.unstable) > 4 else "")
+            self.warnings.append(
+                Problem(
+                    self.device_class.kind,
+                    f"devices are named after the kernel's names ({shown}), which others may have after a reboot",
+                    "give the class a name by a fact that stays, such as a serial number or a port",
+                )
+            )
 
     def unique(self, candidates: list[_Candidate]) -> list[_Candidate]:
         """Keep one candidate a name: its present holder; without one, none, since either could be meant."""
@@ -190,20 +252,18 @@ class _Renderer:
         return kept
 
     def holder(self, name: str, candidates: list[_Candidate]) -> _Candidate | None:
-        declared = [candidate for candidate in candidates if candidate.source is None]
+        declared = [candidate for candidate in candidates if candidate.unit is None]
         if declared:
             return declared[0]
         before = self.previous().get(name)
         nodes = _nodes(before) if before else set()
-        holders = [candidate for candidate in candidates if candidate.node in nodes]
+        holders = [candidate for candidate in candidates if nodes.intersection(candidate.places)]
         return holders[0] if len(holders) == 1 else None
 
     def tell_clash(self, name: str, same: list[_Candidate], holder: _Candidate | None) -> None:
-        nodes = " and ".join(candidate.node or "a declared device" for candidate in same[:4])
+        nodes = " and ".join(_shown(candidate) for candidate in same[:4])
         more = f" and {len(same) - 4} more" if len(same) > 4 else ""
-        fate = (
-            f"{holder.node or 'the declared one'} keeps it, the others are left out" if holder else "all are left out"
-        )
+        fate = f"{_shown(holder)} keeps it, the others are left out" if holder else "all are left out"
         self.problems.append(
             Problem(
                 f"{self.device_class.kind}: {nodes}{more}",
@@ -217,12 +277,55 @@ class _Renderer:
         if not self.unknown:
             return
         names = {candidate.device.name for candidate in candidates}
-        seen = {candidate.node for candidate in candidates}
+        seen = {place for candidate in candidates for place in candidate.places}
         for name, device in self.previous().items():
             nodes = _nodes(device)
-            hidden = [node for node in nodes if any(blind.covers(node) for blind in self.unknown)]
-            if hidden and name not in names and not nodes & seen:
-                yield _Candidate(min(nodes), device, Offer(name, tuple(sorted(nodes)), kept=True))
+            if name not in names and name != self.device_class.all_name and self.hidden(nodes) and not nodes & seen:
+                yield _Candidate(tuple(sorted(nodes)), device, kept=True)
+
+    def hidden(self, nodes: Iterable[str]) -> set[str]:
+        return {node for node in nodes if any(blind.covers(node) for blind in self.unknown)}
+
+    def completed(self, candidate: _Candidate) -> _Candidate:
+        """Give a group back the nodes that could not be looked at."""
+        if not self.unknown or self.device_class.group_by is None:
+            return candidate
+        before = self.previous().get(candidate.device.name)
+        missing = self.hidden(_nodes(before) - set(candidate.places)) if before else set()
+        if not before or not missing:
+            return candidate
+        edits = candidate.device.container_edits
+        back = tuple(node for node in before.container_edits.device_nodes if _host_node(node) in missing)
+        nodes = tuple(sorted((*edits.device_nodes, *back), key=_host_node))
+        device = replace(candidate.device, container_edits=replace(edits, device_nodes=nodes))
+        return replace(candidate, device=device, present=len(nodes) >= self.device_class.requires, kept=True)
+
+    def with_all(self, candidates: list[_Candidate]) -> list[_Candidate]:
+        """Add the device that holds the nodes of all others, or put it in their place."""
+        name = self.device_class.all_name
+        if name is None:
+            return candidates
+        if not self.device_class.only_all:
+            for candidate in (one for one in candidates if one.device.name == name):
+                self.problem(_shown(candidate), f"has the name of the device that holds all others, {name!r}",
+                             "give the class another name or another all")  # fmt: skip
+            candidates = [one for one in candidates if one.device.name != name]
+        together = self.all_device(name, candidates)
+        return [*([] if self.device_class.only_all else candidates), *([together] if together else [])]
+
+    def all_device(self, name: str, candidates: list[_Candidate]) -> _Candidate | None:
+        nodes = {_host_node(node) for one in candidates for node in one.device.container_edits.device_nodes}
+        before = self.previous().get(name) if self.unknown and self.device_class.only_all else None
+        nodes |= self.hidden(_nodes(before)) if before else set()
+        if not nodes:
+            return None
+        gids = dict.fromkeys(gid for one in candidates for gid in one.device.container_edits.additional_gids)
+        edits = ContainerEdits(
+            device_nodes=tuple(self.device_node(node, node) for node in sorted(nodes)),
+            additional_gids=tuple(sorted(gids)),
+        )
+        present = any(one.present for one in candidates) or bool(before)
+        return _Candidate(tuple(sorted(nodes)), Device(name=name, container_edits=edits), present)
 
     def free(self, candidates: list[_Candidate]) -> list[_Candidate]:
         """Leave out names that another spec of the directory defines: runtimes would drop both."""
@@ -231,7 +334,7 @@ class _Renderer:
             qualified = f"{self.device_class.kind}={candidate.device.name}"
             if other := self.taken.get(qualified):
                 self.problem(
-                    candidate.node,
+                    _shown(candidate),
                     f"is left out, since {other} defines {qualified} too and runtimes would drop both",
                     "remove that file, or give the class another kind or name",
                 )
@@ -255,24 +358,88 @@ class _Renderer:
         return Spec(version=needed, kind=kind, devices=devices, container_edits=edits)
 
 
+def _host_node(node: DeviceNode) -> str:
+    return node.host_path or node.path
+
+
 def _nodes(device: Device) -> set[str]:
-    return {node.host_path or node.path for node in device.container_edits.device_nodes}
+    return {_host_node(node) for node in device.container_edits.device_nodes}
 
 
-def _speakable(path: str) -> bool:
-    """Tell whether a spec can hold a path: no control character, and nothing that is not UTF-8."""
-    return path.isprintable()
+def _shown(candidate: _Candidate) -> str:
+    return " ".join(candidate.places) or f"the declared {candidate.device.name}"
 
 
 def _apart(same: list[_Candidate]) -> str:
     """Say which fact differs between devices that would get one name."""
-    devices = [candidate.source for candidate in same if candidate.source]
+    found = [candidate.unit for candidate in same if candidate.unit]
     for field in _TELLING:
         try:
-            values = [fact(device, field) for device in devices]
+            values = [unit.fact(field) for unit in found]
         except Unreadable:
             continue
-        if len(devices) > 1 and all(values) and len(set(values)) == len(values):
+        if len(found) > 1 and all(values) and len(set(values)) == len(values):
             shown = ", ".join(str(value) for value in values[:4])
             return f"name them by {{{field}}}, which tells them apart ({shown})"
     return "choose a name template that tells them apart"
+
+
+def _text(template: Template, device: HostDevice, name: str, clean: Callable[[str], str]) -> str:
+    facts = {"name": name, "devnode": device.node.rpartition("/")[2]}
+    filled = template.fill(lambda field: facts.get(field) or fact(device, field), clean)
+    if isinstance(filled, Choice):
+        raise _LeftOutError(
+            f"lacks what {template.text!r} asks for: nothing is there for {filled}",
+            "add a field that it has, behind a |",
+        )
+    return filled
+
+
+def _filled(wanted: EditsTemplate, device: HostDevice, name: str) -> ContainerEdits:
+    """Fill in the templates of a class's edits for one device."""
+
+    def fill(text: str, clean: Callable[[str], str]) -> str:
+        template = wanted.templates.get(text)
+        return text if template is None else _text(template, device, name, clean)
+
+    def path(text: str) -> str:
+        return fill(text, templates.path_component)
+
+    def plain(text: str) -> str:
+        return fill(text, templates.plain_text)
+
+    edits = wanted.edits
+    rdt = edits.intel_rdt
+    return replace(
+        edits,
+        env=tuple(map(plain, edits.env)),
+        device_nodes=tuple(
+            replace(node, path=path(node.path), host_path=path(node.host_path)) for node in edits.device_nodes
+        ),
+        net_devices=tuple(
+            replace(one, host_interface_name=path(one.host_interface_name), name=path(one.name))
+            for one in edits.net_devices
+        ),
+        hooks=tuple(replace(hook, env=tuple(map(plain, hook.env))) for hook in edits.hooks),
+        mounts=tuple(
+            replace(
+                mount,
+                host_path=path(mount.host_path),
+                container_path=path(mount.container_path),
+                options=tuple(map(plain, mount.options)),
+            )
+            for mount in edits.mounts
+        ),
+        intel_rdt=rdt and replace(rdt, clos_id=path(rdt.clos_id)),
+    )
+
+
+def _without_repeats(edits: ContainerEdits) -> ContainerEdits:
+    return replace(
+        edits,
+        env=tuple(dict.fromkeys(edits.env)),
+        net_devices=tuple(dict.fromkeys(edits.net_devices)),
+        hooks=tuple(dict.fromkeys(edits.hooks)),
+        mounts=tuple(dict.fromkeys(edits.mounts)),
+        additional_gids=tuple(dict.fromkeys(edits.additional_gids)),
+    )

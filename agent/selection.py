@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
+
+from agent.host import fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.config.settings import DeviceClass, Selector
-    from agent.host import HostDevice
-    from agent.patterns import Pattern
+    from agent.config.settings import DeviceClass, Parent, Patterns, Selector
+    from agent.host import Ancestor, HostDevice
 
 
 class Check(NamedTuple):
     """One key of a selector against one device: what was wanted, what was found, and whether it fits."""
 
     key: str
-    wanted: tuple[Pattern, ...]
+    wanted: Patterns
     found: tuple[str, ...]
     fits: bool
 
@@ -27,9 +29,18 @@ def takes(device_class: DeviceClass, device: HostDevice) -> bool:
     Raises:
         Unreadable: a fact that decides could not be read.
     """
-    return any(fits(one, device) for one in device_class.selects) and not any(
+    return any(joins(device_class, one, device) and fits(one, device) for one in device_class.selects) and not any(
         fits(one, device) for one in device_class.excludes
     )
+
+
+def joins(device_class: DeviceClass, selector: Selector, device: HostDevice) -> bool:
+    """Tell whether a select may put a device into a group.
+
+    A USB device has a node of its own, ``/dev/bus/usb/...``, which every select by ``usb`` fits; it is a member only
+    where the select names the subsystem.
+    """
+    return device_class.group_by is None or bool(selector.subsystem) or device.subsystem != "usb"
 
 
 def fits(selector: Selector, device: HostDevice) -> bool:
@@ -39,25 +50,59 @@ def fits(selector: Selector, device: HostDevice) -> bool:
 
 def checks(selector: Selector, device: HostDevice) -> Iterator[Check]:
     """Check the given keys one after the other, those that cost least first."""
-    if selector.subsystem:
-        yield _check("subsystem", selector.subsystem, device.subsystem or None)
+    yield from _identity_checks(selector, device)
     if selector.devnode:
         yield _node_check(selector.devnode, device)
-    for path, wanted in selector.attributes.items():
-        yield _check(f"attributes.{path}", wanted, device.attribute(path))
+    yield from _attribute_checks(selector, device)
+    for table in ("usb", "pci"):
+        for name, wanted in getattr(selector, table).items():
+            yield _check(f"{table}.{name}", wanted, fact(device, f"{table}:{name}"))
+    if selector.parent is not None:
+        yield _parent_check(selector.parent, device)
     for name, wanted in selector.properties.items():
         yield _check(f"properties.{name}", wanted, device.properties.get(name))
+    if selector.tags:
+        yield _any_check("tags", selector.tags, tuple(sorted(device.tags)))
 
 
-def _check(key: str, wanted: tuple[Pattern, ...], found: str | None) -> Check:
+def _identity_checks(one: Selector | Parent, device: Ancestor, prefix: str = "") -> Iterator[Check]:
+    """Check what a device and an ancestor have in common."""
+    if one.subsystem:
+        yield _check(f"{prefix}subsystem", one.subsystem, device.subsystem or None)
+    if one.sysname:
+        yield _check(f"{prefix}sysname", one.sysname, device.sysname)
+    if one.driver:
+        yield _check(f"{prefix}driver", one.driver, device.driver or None)
+
+
+def _attribute_checks(one: Selector | Parent, device: Ancestor, prefix: str = "") -> Iterator[Check]:
+    for path, wanted in one.attributes.items():
+        yield _check(f"{prefix}attributes.{path}", wanted, device.attribute(path))
+
+
+def _check(key: str, wanted: Patterns, found: str | None) -> Check:
     """A fact that is absent fits nothing, not even ``*``."""
-    if found is None:
-        return Check(key, wanted, (), fits=False)
-    return Check(key, wanted, (found,), any(pattern.matches(found) for pattern in wanted))
+    return _any_check(key, wanted, () if found is None else (found,))
 
 
-def _node_check(wanted: tuple[Pattern, ...], device: HostDevice) -> Check:
+def _any_check(key: str, wanted: Patterns, found: tuple[str, ...]) -> Check:
+    return Check(key, wanted, found, any(pattern.matches(value) for pattern in wanted for value in found))
+
+
+def _node_check(wanted: Patterns, device: HostDevice) -> Check:
     if any(pattern.matches(device.node) for pattern in wanted):
         return Check("devnode", wanted, (device.node,), fits=True)
     found = (device.node, *device.links)  # links cost a walk over /dev
     return Check("devnode", wanted, found, any(pattern.matches(path) for pattern in wanted for path in found))
+
+
+def _parent_check(parent: Parent, device: HostDevice) -> Check:
+    """Look for an ancestor that fits; of those that do not, the one that came furthest explains why."""
+    furthest = 0, Check("parent", (), (), fits=False)
+    for ancestor in device.above():
+        one_by_one = chain(*(each(parent, ancestor, "parent.") for each in (_identity_checks, _attribute_checks)))
+        failed = next(((count, check) for count, check in enumerate(one_by_one, 1) if not check.fits), None)
+        if failed is None:
+            return Check("parent", (), (ancestor.sysname,), fits=True)
+        furthest = max(furthest, failed, key=lambda pair: pair[0])
+    return furthest[1]

@@ -116,6 +116,11 @@ def device_name(raw: str) -> str:
     return f"{name[: NAME_LIMIT - 13].rstrip('-_.:')}-{_digest(raw)}".lstrip("-")
 
 
+def plain_text(raw: str) -> str:
+    """Turn what a device says of itself into text without control characters, of at most 4,096 characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", "-", raw[:4096])
+
+
 def path_component(raw: str) -> str:
     """Turn what a device says of itself into one harmless component of a path, at most :data:`COMPONENT_LIMIT` bytes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -15,18 +16,31 @@ from cdi.errors import CDIError, Problem
 from cdi.model import ContainerEdits, Device, Spec
 
 from . import files
-from .settings import Declared, DeviceClass, NodeEdits, Selector, Settings
+from .settings import (
+    DEFAULT_GROUP_NAME,
+    DEFAULT_NAME,
+    Declared,
+    DeviceClass,
+    EditsTemplate,
+    NodeEdits,
+    Parent,
+    Selector,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from . import model
     from .positions import Path
+    from .settings import Patterns
 
 Fault = tuple["Path", str, str]
 
 KIND_LIMIT = 200  # characters; prefix, suffix and the mark of a temporary file must fit beside it into 255
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_IDS = frozenset({"vendor", "product", "device", "class"})
+_GROUP = re.compile(r"parent:[a-z0-9_-]+|[A-Z][A-Z0-9_]*")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _FIELDS = 'write it like "{ID_SERIAL_SHORT|ID_PATH|sysname}"; docs/configuration.md lists the fields'
 
@@ -105,11 +119,16 @@ class _Compiler:
         return DeviceClass(
             kind=entry.kind,
             origin=origin,
-            name=self.template(entry.name, ("name",)),
+            name=self.template(_name_of(entry), ("name",)),
             selects=tuple(self.selector(one, ("select", index)) for index, one in enumerate(entry.select)),
             excludes=tuple(self.selector(one, ("exclude", index)) for index, one in enumerate(entry.exclude)),
             node=self.node(entry.node),
             container_edits=edits,
+            device_edits=self.device_edits(entry),
+            group_by=self.group_by(entry),
+            requires=entry.requires,
+            all_name=self.all_name(entry),
+            only_all=entry.only_all,
             declared=tuple(self.declared(one, ("device", index)) for index, one in enumerate(entry.device)),
         )
 
@@ -139,25 +158,59 @@ class _Compiler:
         before = len(self.faults)
         selector = Selector(
             devnode=self.patterns(entry.devnode, (*path, "devnode"), path_pattern),
-            subsystem=self.patterns(entry.subsystem, (*path, "subsystem"), value_pattern),
+            sysname=self.patterns(entry.sysname, (*path, "sysname")),
+            subsystem=self.patterns(entry.subsystem, (*path, "subsystem")),
+            driver=self.patterns(entry.driver, (*path, "driver")),
+            tags=self.patterns(entry.tags, (*path, "tags")),
             properties=self.tables(entry.properties, (*path, "properties")),
-            attributes=self.tables(entry.attributes, (*path, "attributes")),
+            attributes=self.attributes(entry.attributes, (*path, "attributes")),
+            parent=self.parent(entry.parent, (*path, "parent")) if entry.parent else None,
+            usb=self.bus(entry.usb, (*path, "usb")),
+            pci=self.bus(entry.pci, (*path, "pci")),
         )
         if selector == Selector() and len(self.faults) == before:
             self.fault(path, "has no key, and would take every device", "give at least one, such as devnode")
-        for name in selector.attributes:
-            if not templates.is_attribute(name):
-                self.fault(
-                    (*path, "attributes", name),
-                    "is no path inside the device's own directory",
-                    'write it like "queue/rotational"',
-                )
         return selector
 
-    def tables(self, entries: dict[str, model.Globs], path: Path) -> dict[str, tuple[Pattern, ...]]:
-        return {name: self.patterns(globs, (*path, name), value_pattern) for name, globs in entries.items()}
+    def parent(self, entry: model.Parent, path: Path) -> Parent:
+        parent = Parent(
+            sysname=self.patterns(entry.sysname, (*path, "sysname")),
+            subsystem=self.patterns(entry.subsystem, (*path, "subsystem")),
+            driver=self.patterns(entry.driver, (*path, "driver")),
+            attributes=self.attributes(entry.attributes, (*path, "attributes")),
+        )
+        if parent == Parent():
+            self.fault(path, "has no key, and would fit every ancestor", "give at least one, such as subsystem")
+        return parent
 
-    def patterns(self, globs: model.Globs, path: Path, compile_one: Callable[[str], Pattern]) -> tuple[Pattern, ...]:
+    def attributes(self, entries: dict[str, model.Globs], path: Path) -> dict[str, Patterns]:
+        for name in entries:
+            if not templates.is_attribute(name):
+                self.fault(
+                    (*path, name), "is no path inside the device's directory", 'write it like "queue/rotational"'
+                )
+        return self.tables(entries, path)
+
+    def bus(self, entry: model.Usb | model.Pci | None, path: Path) -> dict[str, Patterns]:
+        """Compile what a USB or PCI device must be. Ids are hexadecimal, in lower case and without 0x, as in sysfs."""
+        compiled = {}
+        for field in dataclasses.fields(entry) if entry else ():
+            name = str(field.metadata.get("alias", field.name))
+            globs = getattr(entry, field.name)
+            if name in _IDS:
+                globs = _as_in_sysfs(globs)
+            if globs:
+                compiled[name] = self.patterns(globs, (*path, name))
+        if entry and not compiled:
+            self.fault(path, "has no key, and would fit every device on the bus", "give at least one, such as vendor")
+        return compiled
+
+    def tables(self, entries: dict[str, model.Globs], path: Path) -> dict[str, Patterns]:
+        return {name: self.patterns(globs, (*path, name)) for name, globs in entries.items()}
+
+    def patterns(
+        self, globs: model.Globs, path: Path, compile_one: Callable[[str], Pattern] = value_pattern
+    ) -> Patterns:
         if isinstance(globs, str):
             return self.pattern(globs, path, compile_one)
         return tuple(
@@ -199,6 +252,59 @@ class _Compiler:
             self.fault(("node", "path"), "has a control character", "write it without")
         return NodeEdits(permissions=entry.permissions, path=path, group=entry.group)
 
+    def group_by(self, entry: model.Class) -> str | None:
+        by = entry.group_by
+        if by is None and entry.requires > 1:
+            self.fault(
+                ("requires",), "counts the nodes of a group, and there is no group_by", "add group_by, or drop it"
+            )
+        if by is not None and by not in ("usb", "pci") and not _GROUP.fullmatch(by):
+            self.fault(
+                ("group_by",), f"{by!r} is nothing to group by", 'write "usb", "pci", "parent:SUBSYSTEM" or a property'
+            )
+        return by
+
+    def all_name(self, entry: model.Class) -> str | None:
+        if entry.all is None:
+            if entry.only_all:
+                self.fault(("only_all",), "there is no device to write, since all is not set", 'add all = "all"')
+        elif reason := names.device_problem(entry.all):
+            self.fault(("all",), reason, "name it with letters, digits and . _ - :")
+        return entry.all
+
+    def device_edits(self, entry: model.Class) -> EditsTemplate | None:
+        """Compile edits whose texts are templates; they are judged with a stand-in for each."""
+        if not entry.device_edits:
+            return None
+        path: Path = ("deviceEdits",)
+        parsed: dict[str, Template] = {}
+        stand_in = self.with_stand_ins(entry.device_edits, path, parsed)
+        before = len(self.faults)
+        self.edits(stand_in, path)
+        if len(self.faults) > before:
+            return None
+        edits, _ = _decoded(_document(entry.device_edits))
+        return EditsTemplate(edits=edits.devices[0].container_edits, templates=parsed) if edits else None
+
+    def with_stand_ins(self, value: Any, path: Path, parsed: dict[str, Template]) -> Any:
+        """Parse every text below ``value`` as a template; returns the same with an example in place of each."""
+        if isinstance(value, dict):
+            return {key: self.with_stand_ins(inner, (*path, key), parsed) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.with_stand_ins(inner, (*path, index), parsed) for index, inner in enumerate(value)]
+        if not isinstance(value, str) or not ("{" in value or "}" in value):
+            return value
+        if "hooks" in path and path[-1] != "env" and "env" not in path:
+            self.fault(path, "is part of a hook's command, where no device may have a say", "write it without braces")
+            return value
+        try:
+            parsed[value] = templates.parse(value, extra=templates.IN_EDITS)
+        except TemplateError as error:
+            self.fault(path, f"this template cannot be used: {error}", _FIELDS)
+            return value
+        filled = parsed[value].fill(lambda _: "x")
+        return filled if isinstance(filled, str) else value
+
     def declared(self, entry: model.Declared, path: Path) -> Declared:
         if reason := names.device_problem(entry.name) if entry.name else "is missing":
             self.fault((*path, "name"), reason, "name it with letters, digits and . _ - :")
@@ -216,16 +322,33 @@ class _Compiler:
         """Check CDI's own edits as part of the smallest spec that could hold them."""
         if not raw:
             return ContainerEdits()
-        document = {
-            "cdiVersion": versions.ALL[-1],
-            "kind": "vendor.example/class",
-            "devices": [{"name": "device", "containerEdits": raw}],
-        }
+        document = _document(raw)
         spec, problems = _decoded(document)
         for problem in problems:
             inner = _steps(problem.where)[3:]
             self.fault((*path, *inner), problem.message, problem.hint or "see CDI's SPEC.md")
         return spec.devices[0].container_edits if spec and not problems else ContainerEdits()
+
+
+def _name_of(entry: model.Class) -> str:
+    if entry.name is not None:
+        return entry.name
+    return DEFAULT_NAME if entry.group_by is None else DEFAULT_GROUP_NAME
+
+
+def _as_in_sysfs(globs: model.Globs) -> model.Globs:
+    if isinstance(globs, str):
+        return globs.lower().removeprefix("0x")
+    return tuple(glob.lower().removeprefix("0x") for glob in globs)
+
+
+def _document(edits: dict[str, Any]) -> dict[str, Any]:
+    """Return the smallest spec that holds some edits."""
+    return {
+        "cdiVersion": versions.ALL[-1],
+        "kind": "vendor.example/class",
+        "devices": [{"name": "device", "containerEdits": edits}],
+    }
 
 
 def _decoded(document: dict[str, Any]) -> tuple[Spec | None, list[Problem]]:

@@ -300,7 +300,7 @@ def _field_type(model: Any, key: str) -> Any:
     for field in dataclasses.fields(model):
         if _alias(field) == key:
             hint = hints[field.name]
-            if typing.get_origin(hint) is tuple:
+            if typing.get_origin(hint) is tuple or isinstance(hint, types.UnionType):
                 return typing.get_args(hint)[0]
-            return hint if not isinstance(hint, types.UnionType) else None
+            return hint
     return None

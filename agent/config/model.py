@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from .settings import DEFAULT_GROUP_NAME, DEFAULT_NAME
+
 Globs = str | tuple[str, ...]
 
 _STRICT = {"extra": "forbid"}
-DEFAULT_NAME = "{DM_UUID|link|serial|ID_PATH|sysname}"
 
 
 def _key(description: str, /, *, default: Any = None, factory: Any = None, **rules: Any) -> Any:
@@ -44,14 +45,53 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The table ``parent`` of a select or exclude."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    sysname: Globs = _key("the kernel's name, such as `1-1.4`", default=())
+    subsystem: Globs = _key("the kernel's subsystem, such as `usb`", default=())
+    driver: Globs = _key("the driver bound to it", default=())
+    attributes: dict[str, Globs] = _key("sysfs attributes by path below it", factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usb:
+    """The table ``usb`` of a select or exclude."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    vendor: Globs = _key("vendor id, four hexadecimal digits", default=())
+    product: Globs = _key("product id, four hexadecimal digits", default=())
+    serial: Globs = _key("serial number; `*` means that it has one", default=())
+    port: Globs = _key("where it is plugged in, such as `1-1.4`", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pci:
+    """The table ``pci`` of a select or exclude."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    address: Globs = _key("address on the bus, such as `0000:03:00.0`", default=())
+    vendor: Globs = _key("vendor id, four hexadecimal digits", default=())
+    device: Globs = _key("device id, four hexadecimal digits", default=())
+    class_: Globs = _key("class code, six hexadecimal digits, such as `03*` for displays", default=(), alias="class")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
     """One ``[[class.select]]`` or ``[[class.exclude]]``: all keys must match, a list means any of its globs."""
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     devnode: Globs = _key("the device node or any link to it; `*` stops at `/`, `**` crosses it", default=())
+    sysname: Globs = _key("the kernel's name, such as `sda` or `ttyUSB0`", default=())
     subsystem: Globs = _key("the kernel's subsystem, such as `block`, `tty` or `drm`", default=())
+    driver: Globs = _key("the driver of the device or of its nearest ancestor that has one", default=())
+    tags: Globs = _key("udev tags; any of the device's may match", default=())
     properties: dict[str, Globs] = _key("udev properties by name", factory=dict)
     attributes: dict[str, Globs] = _key("sysfs attributes by path below the device", factory=dict)
+    parent: Parent | None = _key("one ancestor, any, must match all of this")
+    usb: Usb | None = _key("the USB device that it is or belongs to")
+    pci: Pci | None = _key("the PCI function that it is or belongs to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +124,25 @@ class Class:
     __pydantic_config__: ClassVar[Any] = _STRICT
     preset: str | None = _key("a built-in class to start from; keys given here override its own")
     kind: str = _key("the CDI kind, `vendor/class`", default="")
-    name: str = _key("device name, a template; must be stable and unique", default=DEFAULT_NAME)
+    name: str | None = _key(
+        "device name, a template; must be stable and unique; "
+        f"default `{DEFAULT_NAME}`, of a group `{DEFAULT_GROUP_NAME}`"
+    )
+    group_by: str | None = _key(
+        "make one CDI device of all nodes of a `usb` or `pci` device, of the nearest ancestor of a subsystem "
+        "(`parent:SUBSYSTEM`), or of one value of a udev property (its name)"
+    )
+    requires: int = _key("a group of fewer nodes than this exists and is unhealthy", default=1, strict=True, ge=1)
+    all: str | None = _key("name of an extra device that holds the nodes of all others")
+    only_all: bool = _key("write only that one; its members need no name", default=False, strict=True)
     select: tuple[Select, ...] = _key("a device is taken when any of these matches", default=())
     exclude: tuple[Select, ...] = _key("and none of these does", default=())
     node: Node = _key("how the node looks in the container", factory=Node)
     container_edits: dict[str, Any] = _key(
         "CDI's own edits, for every container using this class", factory=dict, alias="containerEdits"
+    )
+    device_edits: dict[str, Any] = _key(
+        "CDI's own edits, for each device; their texts are templates", factory=dict, alias="deviceEdits"
     )
     device: tuple[Declared, ...] = _key("devices that are declared, not discovered", default=())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cdi.model import ContainerEdits
 
@@ -16,16 +16,37 @@ if TYPE_CHECKING:
 
 SPEC_PREFIX = "cdi-sync+"
 SPEC_SUFFIX = ".json"
+DEFAULT_NAME = "{DM_UUID|link|serial|ID_PATH|sysname}"
+DEFAULT_GROUP_NAME = "{serial|usb:port|pci:address|sysname}"
+
+
+Patterns: TypeAlias = "tuple[Pattern, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """What one ancestor of a device must be: all given keys must match it."""
+
+    sysname: Patterns = ()
+    subsystem: Patterns = ()
+    driver: Patterns = ()
+    attributes: Mapping[str, Patterns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
     """One compiled select or exclude: all given keys must match, each through any of its patterns."""
 
-    devnode: tuple[Pattern, ...] = ()
-    subsystem: tuple[Pattern, ...] = ()
-    properties: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
-    attributes: Mapping[str, tuple[Pattern, ...]] = field(default_factory=dict)
+    devnode: Patterns = ()
+    sysname: Patterns = ()
+    subsystem: Patterns = ()
+    driver: Patterns = ()
+    tags: Patterns = ()
+    properties: Mapping[str, Patterns] = field(default_factory=dict)
+    attributes: Mapping[str, Patterns] = field(default_factory=dict)
+    parent: Parent | None = None
+    usb: Mapping[str, Patterns] = field(default_factory=dict)
+    pci: Mapping[str, Patterns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +59,14 @@ class NodeEdits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EditsTemplate:
+    """Edits whose texts are templates: ``edits`` holds the texts as they were written, ``templates`` them parsed."""
+
+    edits: ContainerEdits
+    templates: Mapping[str, Template]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """A device that is written as configured; ``always``: its health is not looked at."""
 
@@ -47,7 +76,12 @@ class Declared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceClass:
-    """One CDI kind: which devices it takes, what they are called, and what using one changes."""
+    """One CDI kind: which devices it takes, what they are called, and what using one changes.
+
+    ``group_by`` makes one CDI device of the nodes of each ``usb`` or ``pci`` device, of each nearest ancestor of a
+    subsystem (``parent:SUBSYSTEM``) or of each value of a udev property; fewer nodes than ``requires`` are unhealthy.
+    ``all_name`` is an extra device with the nodes of all others; with ``only_all`` it is the only one.
+    """
 
     kind: str
     origin: str
@@ -56,6 +90,11 @@ class DeviceClass:
     excludes: tuple[Selector, ...] = ()
     node: NodeEdits = field(default_factory=NodeEdits)
     container_edits: ContainerEdits = field(default_factory=ContainerEdits)
+    device_edits: EditsTemplate | None = None
+    group_by: str | None = None
+    requires: int = 1
+    all_name: str | None = None
+    only_all: bool = False
     declared: tuple[Declared, ...] = ()
 
     @property

@@ -39,10 +39,10 @@ class _Observer:
     def observation(self) -> Observation:
         for selector in self.device_class.selects:
             for device in self.candidates(selector):
-                if device.node not in self.devices:
+                if device.place not in self.devices:
                     self.judge(device)
         return Observation(
-            devices=tuple(sorted(self.devices.values(), key=lambda device: device.node)),
+            devices=tuple(sorted(self.devices.values(), key=lambda device: device.place)),
             blind=tuple(dict.fromkeys(self.blind)),
             absent=frozenset(self.absent()),
         )
@@ -50,6 +50,8 @@ class _Observer:
     def candidates(self, selector: Selector) -> Iterator[SysDevice]:
         if not selector.devnode:
             yield from self.look.kernel_devices(self.blind)
+            if any(pattern.matches("net") for pattern in selector.subsystem):
+                yield from self.look.network_devices()
             return
         for pattern in selector.devnode:
             expansion = self.look.expand(pattern)
@@ -68,14 +70,14 @@ class _Observer:
     def judge(self, device: SysDevice) -> None:
         try:
             if not device.settled:
-                self.blind.append(Blind(device.node, "udev has not finished with it", pending=True))
+                self.blind.append(Blind(device.place, "udev has not finished with it", pending=True))
                 return
             if not selection.takes(self.device_class, device):
                 return
         except Unreadable as unknown:
-            self.blind.append(Blind(device.node, str(unknown)))
+            self.blind.append(Blind(device.place, str(unknown)))
             return
-        self.devices[device.node] = device
+        self.devices[device.place] = device
 
     def absent(self) -> Iterator[str]:
         for declared in self.device_class.declared:

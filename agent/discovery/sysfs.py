@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -37,6 +38,9 @@ class Udev(Protocol):
 
     def properties(self, syspath: str) -> Mapping[str, str] | None:
         """Return what udev knows of a device, ``None`` where udev cannot be asked."""
+
+    def tags(self, syspath: str) -> frozenset[str]:
+        """Return udev's tags of a device."""
 
     def owes(self, syspath: str, node_changed: float) -> bool:
         """Tell whether udevd has yet to work on a device whose node last changed at that time."""
@@ -97,6 +101,14 @@ class Look:
         if not (stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode)):
             return None
         return SysDevice(self, path, status)
+
+    def network_devices(self) -> Iterator[SysDevice]:
+        """Yield every network interface: devices that have no node."""
+        directory = f"{self.roots.sys}/class/net"
+        for name in self.tree.names(directory):
+            syspath = os.path.realpath(f"{directory}/{name}")
+            if os.path.isdir(f"{syspath}/subsystem"):
+                yield SysDevice(self, "", None, self.kernel(syspath))
 
     def kernel_devices(self, blind: list[Blind]) -> Iterator[SysDevice]:
         """Yield every device of the kernel that has a node below ``/dev``; notes in ``blind`` what is unreadable."""
@@ -179,8 +191,13 @@ class KernelDevice:
 
     @cached_property
     def driver(self) -> str:
-        """The nearest driver on the way up."""
-        return next((name for one in self.lineage() if (name := _link_name(f"{one.syspath}/driver"))), "")
+        """The driver bound to this very device."""
+        return _link_name(f"{self.syspath}/driver")
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The tags that udev has given it."""
+        return self._look.udev.tags(self.syspath) if self._look.udev else frozenset()
 
     @cached_property
     def properties(self) -> Mapping[str, str]:
@@ -233,24 +250,31 @@ def _link_name(path: str) -> str:
 class SysDevice:
     """A device node with what sysfs and udev know of its device; see `agent.host.HostDevice`."""
 
-    def __init__(self, look: Look, node: str, status: os.stat_result) -> None:
+    def __init__(
+        self, look: Look, node: str, status: os.stat_result | None, kernel: KernelDevice | None = None
+    ) -> None:
+        """``status`` is that of the node; a device without one is given by its ``kernel`` device instead."""
         self._look = look
+        self._kernel = kernel
         self.node = node
-        self.kind = "block" if stat.S_ISBLK(status.st_mode) else "char"
-        self.major = os.major(status.st_rdev)
-        self.minor = os.minor(status.st_rdev)
-        self.gid = status.st_gid
-        self._changed = status.st_ctime
-        self.identity = (node, status.st_rdev, status.st_ino)
+        self.kind = "block" if status and stat.S_ISBLK(status.st_mode) else "char"
+        self.major = os.major(status.st_rdev) if status else 0
+        self.minor = os.minor(status.st_rdev) if status else 0
+        self.gid = status.st_gid if status else 0
+        self._changed = status.st_ctime if status else time.time()
+
+    @property
+    def place(self) -> str:  # noqa: D102
+        return self.node or self.syspath
 
     @cached_property
     def kernel(self) -> KernelDevice | None:
         """The kernel's device of this number."""
-        return self._look.numbered(self.kind, f"{self.major}:{self.minor}")
+        return self._kernel or self._look.numbered(self.kind, f"{self.major}:{self.minor}")
 
     @cached_property
     def own(self) -> bool:
-        """Whether this is the node that the kernel made, not another one of the same number."""
+        """Whether this is the device that the kernel made, not another node of the same number."""
         return self.kernel is not None and self.kernel.node == self.node
 
     @property
@@ -275,7 +299,8 @@ class SysDevice:
 
     @property
     def driver(self) -> str:  # noqa: D102
-        return self.kernel.driver if self.kernel else ""
+        lineage = self.kernel.lineage() if self.kernel else ()
+        return next((one.driver for one in lineage if one.driver), "")
 
     @property
     def properties(self) -> Mapping[str, str]:  # noqa: D102
@@ -283,7 +308,17 @@ class SysDevice:
 
     @property
     def links(self) -> tuple[str, ...]:  # noqa: D102
-        return self._look.links(self.node)
+        return self._look.links(self.node) if self.node else ()
+
+    @property
+    def tags(self) -> frozenset[str]:  # noqa: D102
+        return self.kernel.tags if self.kernel else frozenset()
+
+    def above(self) -> Iterator[KernelDevice]:
+        """See `agent.host.HostDevice.above`."""
+        lineage = iter(self.kernel.lineage() if self.kernel else ())
+        next(lineage, None)
+        return (one for one in lineage if one.subsystem)
 
     def attribute(self, path: str) -> str | None:
         """See `agent.host.Ancestor.attribute`."""

@@ -58,6 +58,11 @@ class UdevDatabase:
         device = self._device(syspath)
         return None if device is None else dict(_properties(device))
 
+    def tags(self, syspath: str) -> frozenset[str]:
+        """Return udev's tags of the device at ``syspath``."""
+        device = self._device(syspath)
+        return frozenset() if device is None else frozenset(device.tags)
+
     def owes(self, syspath: str, node_changed: float) -> bool:
         """Tell whether udevd will still work on a device, so that it is too early to look at it.
 

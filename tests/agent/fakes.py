@@ -18,7 +18,12 @@ class FakeAncestor:
     sysname: str
     subsystem: str
     devtype: str = ""
+    driver: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def syspath(self) -> str:
+        return f"/sys/devices/{self.sysname}"
 
     def attribute(self, path: str) -> str | None:
         return self.attributes.get(path)
@@ -38,9 +43,17 @@ class FakeDevice:
     driver: str = ""
     links: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     ancestors: tuple[FakeAncestor, ...] = ()
     unreadable: frozenset[str] = frozenset()
+
+    @property
+    def place(self) -> str:
+        return self.node or self.syspath
+
+    def above(self) -> tuple[FakeAncestor, ...]:
+        return self.ancestors
 
     @property
     def sysname(self) -> str:

@@ -21,7 +21,7 @@ PROGRAM = Path(sys.executable).with_name("cdi-sync")
 
 def once(config: Path, spec_dir: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """Run one pass as a user would."""
-    argv = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir, *more]
+    argv: list[str | Path] = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir, *more]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -58,7 +58,7 @@ class Agent:
         return self._log.read_text()
 
     def start(self) -> None:
-        argv = [PROGRAM, "--config", self.config, "--spec-dir", self.spec_dir]
+        argv: list[str | Path] = [PROGRAM, "--config", self.config, "--spec-dir", self.spec_dir]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

@@ -308,7 +308,8 @@ def test_a_path_is_spelled_as_one_reads_it(path: tuple[str | int, ...], text: st
     [
         ((), ["version", "agent", "class"]),
         (("class", 3, "node"), ["permissions", "path", "group"]),
-        (("class", 3, "select", 0), ["devnode", "subsystem", "properties", "attributes"]),
+        (("class", 3, "select", 0), ["devnode", "sysname", "subsystem", "driver", "tags", "properties"]),
+        (("class", 3, "select", 0, "parent"), ["sysname", "subsystem", "driver", "attributes"]),
         (("nonsense", "x"), []),
         (("agent", "log"), []),
     ],

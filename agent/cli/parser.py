@@ -47,9 +47,125 @@ class Verb:
     example: str
     arguments: tuple[Argument, ...] = ()
     forms: tuple[str, ...] = ("text", "json")
+    layered: bool = False
+    """Whether it is about all spec directories: ``--spec-dir`` may come again, and its default is the runtimes'."""
 
 
-VERBS: tuple[Verb, ...] = ()
+_CDI_FORMS = ("text", "json", "yaml")
+_PATTERN = argument("pattern", nargs="*", metavar="PATTERN", help="only devices of this name; globs: 'acme.com/*'")
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "devices",
+        "list the CDI devices that containers can ask for, whoever defined them",
+        "agent.cli.verbs.listing:devices",
+        "cdi-sync devices --verbose 'acme.com/*'",
+        (_PATTERN,),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "vendors",
+        "list the vendors of all CDI specs",
+        "agent.cli.verbs.listing:vendors",
+        "cdi-sync vendors",
+        (),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "classes",
+        "list the device classes of all CDI specs",
+        "agent.cli.verbs.listing:classes",
+        "cdi-sync classes --output json",
+        (),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "specs",
+        "list the CDI spec files, broken ones too",
+        "agent.cli.verbs.listing:specs",
+        "cdi-sync specs acme.com",
+        (argument("vendor", nargs="*", metavar="VENDOR", help="only specs of this vendor; globs: '*.com'"),),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "dirs",
+        "list the directories that specs are read from, in order of rising priority",
+        "agent.cli.verbs.listing:directories",
+        "cdi-sync dirs --spec-dir /etc/cdi --spec-dir /run/cdi",
+        (),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "resolve",
+        "show the devices that names stand for, or an OCI runtime spec with the devices that it names",
+        "agent.cli.verbs.resolving:resolve",
+        "cdi-sync resolve --verbose acme.com/modem=modem0",
+        (
+            argument(
+                "what",
+                nargs="+",
+                metavar="DEVICE|FILE",
+                help="names or globs of devices; or OCI runtime specs (- is standard input), in which a device whose "
+                "path is a CDI name stands for that device",
+            ),
+        ),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "inject",
+        "put devices into an OCI runtime spec, as a container runtime does",
+        "agent.cli.verbs.resolving:inject",
+        "cdi-sync inject config.json acme.com/modem=modem0 --in-place",
+        (
+            argument("config_json", metavar="FILE", help="the OCI runtime spec, JSON; - is standard input"),
+            argument("device", nargs="+", metavar="DEVICE", help="names or globs of devices, in the order to apply"),
+            argument("-o", "--to", metavar="FILE", help="write the result to this file instead of standard output"),
+            argument("-i", "--in-place", action="store_true", help="write the result over what was read"),
+        ),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "validate",
+        "say what is wrong with spec files, in which line; exit 1 if a runtime would refuse one",
+        "agent.cli.verbs.validating:validate",
+        "cdi-sync validate --for containerd-1.7 modem.yaml",
+        (
+            argument("file", nargs="*", metavar="FILE", help="spec files (- is standard input); default: all"),
+            argument(
+                "--for",
+                dest="runtime",
+                choices=("podman-4.3", "containerd-1.7", "containerd-2.0", "containerd-2.1", "containerd-2.3"),
+                help="also say what is too new for this runtime",
+            ),
+        ),
+        _CDI_FORMS,
+        layered=True,
+    ),
+    Verb(
+        "monitor",
+        "show devices that come, go and change, as it happens, until stopped",
+        "agent.cli.verbs.monitoring:monitor",
+        "cdi-sync monitor --output json",
+        (_PATTERN, argument("--initial", action="store_true", help="begin with the devices that are there")),
+        ("text", "json"),
+        layered=True,
+    ),
+    Verb(
+        "completion",
+        "print a script by which a shell completes this program's command line",
+        "agent.cli.verbs.completing:completion",
+        "cdi-sync completion bash > /usr/share/bash-completion/completions/cdi-sync",
+        (argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell"),),
+        ("text",),
+    ),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -85,12 +201,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_common(one: argparse.ArgumentParser, forms: tuple[str, ...]) -> None:
+def _add_common(one: argparse.ArgumentParser, forms: tuple[str, ...], *, layered: bool = False) -> None:
     """Add what every command has. Without defaults, so that a verb's parser overrules nothing said before the verb."""
     absent = argparse.SUPPRESS
     one.add_argument("--config", metavar="FILE", default=absent,
                      help="use this file instead of /etc/cdi-sync/config.toml and its drop-ins")  # fmt: skip
-    one.add_argument("--spec-dir", metavar="DIR", default=absent, help="where the specs go (default /etc/cdi)")
+    if layered:
+        one.add_argument("--spec-dir", metavar="DIR", default=absent, action="append",
+                         help="read specs here; again for more, in order of rising priority "
+                              "(default /etc/cdi, /var/run/cdi)")  # fmt: skip
+    else:
+        one.add_argument("--spec-dir", metavar="DIR", default=absent, help="where the specs go (default /etc/cdi)")
     one.add_argument("--state-dir", metavar="DIR", default=absent,
                      help="what must survive a restart (default /var/lib/cdi-sync)")  # fmt: skip
     one.add_argument("--output", choices=forms, default=absent, help="form of the results (default text)")
@@ -112,7 +233,7 @@ def _add_verbs(top: argparse.ArgumentParser) -> None:
         )
         for row in verb.arguments:
             one.add_argument(*row.names, **row.options)
-        _add_common(one, verb.forms)
+        _add_common(one, verb.forms, layered=verb.layered)
         one.set_defaults(run=_calling(verb.run))
 
 

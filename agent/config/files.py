@@ -95,12 +95,14 @@ def _text(path: str) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         raise ConfigError(_unreadable(path, error)) from None
-    with open(descriptor, "rb") as file:
+    try:
         _refuse_unless_private(path, descriptor)
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             content = file.read(SIZE_LIMIT + 1)
-        except OSError as error:
-            raise ConfigError(_unreadable(path, error)) from None
+    except OSError as error:
+        raise ConfigError(_unreadable(path, error)) from None
+    finally:
+        os.close(descriptor)
     if len(content) > SIZE_LIMIT:
         raise ConfigError(Problem(path, "is larger than 4 MiB", "this is hardly a configuration; name another file"))
     try:

@@ -199,13 +199,13 @@ GLOBS = st.lists(st.sampled_from([*"aabb/**?", "**", "/**/", "[ab]", "[!a]", "[]
 VALUE = st.text("aaabbb///!]+", max_size=10)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(GLOBS.map("".join).filter(bool), VALUE)
 def test_a_value_matches_exactly_when_it_should(glob: str, value: str) -> None:
     assert value_pattern(glob).matches(value) is matches(glob, value, in_path=False)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(GLOBS.map(lambda parts: "/a" + "".join(parts)), VALUE.map(lambda text: "/a" + text))
 def test_a_path_matches_exactly_when_it_should(glob: str, path: str) -> None:
     try:
@@ -215,7 +215,7 @@ def test_a_path_matches_exactly_when_it_should(glob: str, path: str) -> None:
     assert pattern.matches(path) is matches(glob, path, in_path=True)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.text("[]!^-/*?.\\az&|~\n", max_size=8))
 def test_every_text_is_a_glob_or_an_error_and_no_warning(text: str) -> None:
     with warnings.catch_warnings(action="error"):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.plan import Change, Remove, Write, plan
@@ -38,6 +38,7 @@ def test_a_held_file_stays_as_it_is() -> None:
 FILES = st.dictionaries(st.sampled_from("abcd"), st.binary(max_size=1))
 
 
+@settings(deadline=None)
 @given(FILES, FILES)
 def test_the_changes_lead_from_what_is_to_what_should_be(desired: dict[str, bytes], present: dict[str, bytes]) -> None:
     files = dict(present)

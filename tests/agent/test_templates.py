@@ -92,6 +92,7 @@ def test_edits_know_more_fields_than_names_do() -> None:
     assert parse("/dev/{name}/{devnode}", extra=templates.IN_EDITS).fields == {"name", "devnode"}
 
 
+@settings(deadline=None)
 @given(st.text("{}|ab :", max_size=12) | st.text(max_size=12))
 def test_every_text_is_a_template_or_an_error(text: str) -> None:
     try:
@@ -158,6 +159,7 @@ def test_every_word_becomes_a_valid_name(raw: str) -> None:
     assert device_name(raw) == name
 
 
+@settings(deadline=None)
 @given(st.text("ab:-", max_size=60).filter(lambda raw: device_problem(raw) is None and "::" not in raw))
 def test_a_word_that_is_a_name_already_stays_as_it_is(raw: str) -> None:
     assert device_name(raw) == raw or len(raw) > templates.NAME_LIMIT

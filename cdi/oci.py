@@ -108,12 +108,12 @@ def _add_env(spec: _Object, env: Iterable[str]) -> None:
 
 def _add_node(spec: _Object, node: DeviceNode, look: Look) -> None:
     device = _device(node, look)
-    user = (spec.get("process") or {}).get("user") or {}
+    user = _present(_present(spec, "process"), "user", "process")
     for member, own in (("uid", node.uid), ("gid", node.gid)):
         # A process that is not root could not open the node otherwise.
-        number = user.get(member) if own is None else own
-        if number or own is not None:
-            device[member] = number
+        inherited = user.get(member) if _is_number(user.get(member)) else 0
+        if own is not None or inherited:
+            device[member] = inherited if own is None else own
     linux = _section(spec, "linux")
     devices = _list(linux, "devices", "linux", _is_object)
     _remove_first(devices, "path", node.path)
@@ -198,8 +198,10 @@ def _depth(mount: _Object) -> int:
 
 
 def _has_user_namespace(spec: _Object) -> bool:
-    namespaces = (spec.get("linux") or {}).get("namespaces") or ()
-    return any(isinstance(namespace, dict) and namespace.get("type") == "user" for namespace in namespaces)
+    linux = _present(spec, "linux")
+    if linux.get("namespaces") is None:
+        return False
+    return any(namespace.get("type") == "user" for namespace in _list(linux, "namespaces", "linux", _is_object))
 
 
 def _add_hook(spec: _Object, hook: Hook) -> None:
@@ -243,9 +245,13 @@ def _process(spec: _Object) -> _Object:
 def _section(parent: _Object, name: str, place: str = "") -> _Object:
     if parent.get(name) is None:
         parent[name] = {}
-    section = parent[name]
+    return _present(parent, name, place)
+
+
+def _present(parent: _Object, name: str, place: str = "") -> _Object:
+    section = {} if parent.get(name) is None else parent[name]
     if not isinstance(section, dict):
-        raise CDIError(Problem(f"{place}.{name}".lstrip("."), "this is not an object, as an OCI spec has it"))
+        raise CDIError(Problem(f"{place}.{name}".lstrip("."), "this is not the object that an OCI spec has there"))
     return section
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BASE = Path("/var/tmp/cdi-sync-tests")
-CGROUPS = "cdi-sync-tests"
+_CGROUPS = "cdi-sync-tests"
 
 
 @contextmanager
@@ -32,7 +32,10 @@ def scratch() -> Iterator[Path]:
     try:
         yield path
     finally:
-        _discard(path)
+        _discard_cgroups(path)
+        # Whoever sweeps must not meet a directory that is half gone.
+        with base_lock():
+            shutil.rmtree(path)
         os.close(lock)
 
 
@@ -51,22 +54,21 @@ def base_lock() -> Iterator[None]:
 
 def cgroup_parent(path: Path) -> str:
     """The control group for whatever runs on behalf of the scratch directory `path`."""
-    return f"/{CGROUPS}/{path.name}"
+    # Not below a common one: its removal would race with runc, which makes one level after the other.
+    return f"/{_CGROUPS}-{path.name}"
 
 
 def _sweep() -> None:
     for path in BASE.glob("r-*"):
         with suppress(BlockingIOError, FileNotFoundError):
             os.close(_lock(path / "lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
-            _discard(path)
+            _discard_cgroups(path)
+            shutil.rmtree(path)
 
 
-def _discard(path: Path) -> None:
+def _discard_cgroups(path: Path) -> None:
     for controller in _cgroup_roots():
-        _remove_cgroups(controller / CGROUPS / path.name)
-        with suppress(OSError):
-            (controller / CGROUPS).rmdir()
-    shutil.rmtree(path)
+        _remove_cgroups(controller / cgroup_parent(path).lstrip("/"))
 
 
 def _cgroup_roots() -> list[Path]:

@@ -178,7 +178,7 @@ def test_nothing_outlives_a_killed_test() -> None:
         _wait_gone(left)
     with scratch.scratch():
         assert not Path(directory).exists()
-    assert not list(Path("/sys/fs/cgroup").glob(f"*/{scratch.CGROUPS}/{Path(directory).name}"))
+    assert not list(Path("/sys/fs/cgroup").glob(f"*{scratch.cgroup_parent(Path(directory))}"))
 
 
 def _command_line(process: Path) -> bytes:

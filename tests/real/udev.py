@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -65,9 +66,9 @@ class Udevd:
             clean_up()
             if _listening():
                 stack.callback(self._withdraw)
+                self.set_rules(self._rules)
             else:
                 self._start(stack)
-            self.set_rules(self._rules)
             self._stack = stack.pop_all()
         return self
 
@@ -84,9 +85,14 @@ class Udevd:
 
     def set_rules(self, rules: str) -> None:
         """Replace the test's rules, for events from now on."""
-        _RULES.parent.mkdir(exist_ok=True)
-        _RULES.write_text(rules + "\n")
-        self.udevadm("control", "--reload")
+        _write_rules(rules)
+        if self._daemon is None:
+            self.udevadm("control", "--reload")
+        else:
+            # A message may be lost: where udevd is about to accept the connection it can come without its
+            # sender's identity, and is ignored. The signal is not, and a ping is answered after it.
+            os.kill(self.pid, signal.SIGHUP)
+            self.udevadm("control", "--ping")
 
     def trigger(self, *sysfs: Path, action: str = "change") -> None:
         """Replay the events of devices, given by their sysfs directories, and wait until they are handled."""
@@ -123,6 +129,7 @@ class Udevd:
         parts.need("namespaces", "udev")
         self._program, self._environment = parts.program("udev", "udevadm"), parts.environment("udev")
         stack.enter_context(_borrowed_run())
+        _write_rules(self._rules)
         directory = stack.enter_context(scratch())
         rules = Path("/lib/udev").resolve()
         cell = Cell(private=[Path("/etc/udev")], binds={rules: parts.tree("udev") / "lib/udev"})
@@ -152,14 +159,21 @@ class Udevd:
         """Let it end by itself, so that no event is left half handled."""
         assert self._daemon is not None
         if self._daemon.poll() is None:
-            with suppress(UdevError):
-                self.udevadm("control", "--exit")
+            os.kill(self.pid, signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._daemon.wait(10)
 
     def _withdraw(self) -> None:
         _RULES.unlink(missing_ok=True)
         self.udevadm("control", "--reload")
+
+
+def _write_rules(rules: str) -> None:
+    """Replace the file as a whole: udevd reads a file again when its inode, size or time is another."""
+    _RULES.parent.mkdir(exist_ok=True)
+    new = _RULES.with_suffix(".new")
+    new.write_text(rules + "\n")
+    new.rename(_RULES)
 
 
 def clean_up_after_kill() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.discovery.observe import observe
 from agent.discovery.sysfs import Look, Roots
+from agent.host import Observation
 from agent.plan import Remove, Write, plan
 from agent.render import render
 from agent.store import Signature, SpecDirectory, StoreError
@@ -66,8 +67,17 @@ def _count(number: int, noun: str) -> str:
 class Reconciler:
     """Makes passes over one spec directory; between them it remembers only what saves reading again."""
 
-    def __init__(self, directory: SpecDirectory, udev: UdevDatabase | None, roots: Roots | None = None) -> None:
+    def __init__(
+        self,
+        directory: SpecDirectory,
+        udev: UdevDatabase | None,
+        roots: Roots | None = None,
+        *,
+        declared_only: bool = False,
+    ) -> None:
+        """``declared_only``: the specs are for another machine, whose devices are not here to be looked at."""
         self.directory = directory
+        self._declared_only = declared_only
         self._udev = udev
         self._roots = roots or Roots()
         self._last: dict[str, tuple[bytes, Spec]] = {}
@@ -76,8 +86,7 @@ class Reconciler:
     def run(self, settings: Settings, writer: Writer | None) -> Outcome:
         """Make one pass; without a ``writer`` nothing is changed. Raises `StoreError` where specs cannot be read."""
         present = self.directory.present()
-        look = Look(self._roots, self._udev.fresh() if self._udev else None)
-        observations = observe(settings.classes, look)
+        observations = self._observe(settings)
         taken = self._taken({one.kind for one in settings.classes})
         rendered = tuple(
             render(
@@ -100,6 +109,11 @@ class Reconciler:
             failures=tuple(failures),
             pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
         )
+
+    def _observe(self, settings: Settings) -> Mapping[str, Observation]:
+        if self._declared_only:
+            return {one.kind: Observation() for one in settings.classes}
+        return observe(settings.classes, Look(self._roots, self._udev.fresh() if self._udev else None))
 
     def _decide(
         self, rendered: Iterable[Rendered], present: Mapping[str, bytes | None]

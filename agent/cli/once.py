@@ -9,11 +9,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.terminal import harmless, say, table
+from agent.config.files import ConfigError
 from agent.config.load import load
 from agent.discovery.udev import UdevDatabase
 from agent.plan import Write
 from agent.reconcile import Reconciler
 from agent.store import SpecDirectory, Writer
+from cdi.errors import Problem
 
 if TYPE_CHECKING:
     import argparse
@@ -21,16 +23,18 @@ if TYPE_CHECKING:
 
     from agent.plan import Change
     from agent.reconcile import Outcome
-    from agent.render import Rendered
+    from agent.render import Offer, Rendered
 
 DONE, FAILED, DRIFT, NOT_PERMITTED = 0, 1, 3, 4
 
 
 def once(options: argparse.Namespace) -> int:
     """Make one pass; returns the exit code."""
-    settings = load(options.config, spec_dir=options.spec_dir, state_dir=options.state_dir)
+    if options.root and not os.path.isdir(options.root):
+        raise ConfigError(Problem(options.root, "is no directory", "name the top of the image's file system tree"))
+    settings = load(options.config, spec_dir=options.spec_dir, state_dir=options.state_dir, root=options.root)
     directory = SpecDirectory(settings.spec_dir)
-    reconciler = Reconciler(directory, UdevDatabase())
+    reconciler = Reconciler(directory, UdevDatabase(), declared_only=bool(options.root))
     with contextlib.ExitStack() as stack:
         dry = options.dry_run or options.check
         writer = None if dry else stack.enter_context(Writer(directory, create=True))
@@ -64,28 +68,29 @@ def _report(outcome: Outcome, directory: str, options: argparse.Namespace, *, dr
     if options.quiet:
         return
     if not options.dry_run:
-        table(("KIND", "DEVICE", "NODE", "STATE"), list(_rows(outcome)))
+        table(("KIND", "DEVICE", "NODE", "STATE"), list(_rows(outcome, elsewhere=bool(options.root))))
     say_summary(outcome, directory, dry=dry)
 
 
 def say_summary(outcome: Outcome, directory: str, *, dry: bool) -> None:
     """Say in one line what was done, and to an ordinary user what that leaves out."""
-    tense = "would be" if dry else "in"
-    say(
-        f"{outcome.sentence} ({tense} {directory})"
-        if not dry
-        else f"{outcome.sentence} (in {directory}; nothing was changed)"
-    )
+    say(f"{outcome.sentence} (in {directory}{'; nothing was changed' if dry else ''})")
     if os.geteuid() != 0 and not dry:
         say("note: container runtimes read /etc/cdi and /var/run/cdi, which only root may write: "
             "run it as root without --spec-dir to serve them")  # fmt: skip
 
 
-def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str, str]]:
+def _rows(outcome: Outcome, *, elsewhere: bool) -> Iterator[tuple[str, str, str, str]]:
     for one in outcome.classes:
         for offer in one.offers:
-            state = "kept" if offer.kept else "present" if offer.present else "absent"
+            state = "declared" if elsewhere else _state(offer)
             yield one.kind, offer.name, " ".join(offer.nodes), state
+
+
+def _state(offer: Offer) -> str:
+    if offer.kept:
+        return "kept"
+    return "present" if offer.present else "unhealthy"
 
 
 def _diff(directory: str, change: Change) -> Iterator[str]:
@@ -95,7 +100,7 @@ def _diff(directory: str, change: Change) -> Iterator[str]:
     source = path if change.before is not None else "/dev/null"
     target = path if isinstance(change, Write) else "/dev/null"
     for line in difflib.unified_diff(before, after, source, target, lineterm=""):
-        yield f"{harmless(line)}\n"
+        yield f"{harmless(line, longest=len(line))}\n"
 
 
 def _document(outcome: Outcome, directory: str, *, dry: bool) -> dict[str, Any]:

@@ -191,6 +191,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--check", action="store_true", help="with --once: change nothing, exit 3 if anything would change"
     )
+    top.add_argument("--root", metavar="DIR", help="with --once: work on the image below DIR, declared devices only")
     top.add_argument("--version", action="store_true", help="print the version and exit")
     _add_common(top, ("text", "json"))
     top.set_defaults(
@@ -248,6 +249,6 @@ def _main_job(options: argparse.Namespace) -> int:
 
         print(f"cdi-sync {version('cdi-sync')}")
         return 0
-    if (options.dry_run or options.check) and not options.once:
-        parser().error("--dry-run and --check go with --once")
+    if (options.dry_run or options.check or options.root) and not options.once:
+        parser().error("--dry-run, --check and --root go with --once")
     return _calling("agent.cli.once:once" if options.once else "agent.cli.serve:serve")(options)

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 _LONGEST = 4096
 
 
-def harmless(text: str) -> str:
+def harmless(text: str, longest: int = _LONGEST) -> str:
     """Return one line that does nothing to a terminal but show itself: escaped, and cut where it is very long."""
-    if text.isprintable() and len(text) <= _LONGEST:
+    if text.isprintable() and len(text) <= longest:
         return text
-    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text[:_LONGEST])
-    return shown if len(text) <= _LONGEST else f"{shown}..."
+    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text[:longest])
+    return shown if len(text) <= longest else f"{shown}..."
 
 
 def say(text: str) -> None:
@@ -52,4 +52,4 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console(no_color=bool(os.environ.get("NO_COLOR"))).print(shown)
 
 
-_STYLES = {"present": "green", "absent": "yellow", "kept": "yellow"}
+_STYLES = {"present": "green", "unhealthy": "red", "kept": "yellow"}

@@ -32,16 +32,18 @@ class Source:
     document: dict[str, Any] = field(repr=False)
 
 
-def read(explicit: str | None) -> tuple[Source, ...]:
-    """Read all configuration files; without any, the default that comes with this program.
+def read(explicit: str | None, root: str | None = None) -> tuple[Source, ...]:
+    """Read all configuration files, with ``root`` those of the image there.
+
+    Without any, it is the default that comes with this program.
 
     Raises:
         ConfigError: one is missing, unreadable, writable by others, too large, or not TOML.
     """
     try:
-        found = places.paths(explicit)
+        found = places.paths(explicit, root)
     except OSError as error:
-        raise ConfigError(_unreadable(places.DROP_INS, error)) from None
+        raise ConfigError(_unreadable(error.filename or places.DROP_INS, error)) from None
     if not found:
         text = (resources.files("agent.presets") / "default.toml").read_text("utf-8")
         return (parse(EMBEDDED, text),)

@@ -11,6 +11,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any
 
+from agent import image
 from cdi.errors import Problem
 
 from . import compiling, files
@@ -44,18 +45,34 @@ _FORMS = {
 }
 
 
-def load(explicit: str | None, *, spec_dir: str | None = None, state_dir: str | None = None) -> Settings:
+def load(
+    explicit: str | None, *, spec_dir: str | None = None, state_dir: str | None = None, root: str | None = None
+) -> Settings:
     """Read, check and compile the configuration; the directories given here replace the configured ones.
+
+    With ``root`` all paths, also those given here, are those of the image there; the directories that are returned
+    are this machine's.
 
     Raises:
         ConfigError: something is wrong; all faults that could be found at once.
     """
-    settings = settings_of(files.read(explicit))
+    settings = settings_of(files.read(explicit, root))
     return dataclasses.replace(
         settings,
-        spec_dir=os.path.abspath(spec_dir) if spec_dir else settings.spec_dir,
-        state_dir=os.path.abspath(state_dir) if state_dir else settings.state_dir,
+        spec_dir=_directory(spec_dir or settings.spec_dir, root),
+        state_dir=_directory(state_dir or settings.state_dir, root),
     )
+
+
+def _directory(path: str, root: str | None) -> str:
+    if root is None:
+        return os.path.abspath(path)
+    try:
+        return image.inside(root, path)
+    except OSError as error:
+        problem = Problem(path, f"cannot be followed in the image: {(error.strerror or str(error)).lower()}",
+                          "see to the links on the way to it")  # fmt: skip
+        raise ConfigError(problem) from None
 
 
 def settings_of(sources: tuple[Source, ...]) -> Settings:

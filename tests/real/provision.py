@@ -37,19 +37,21 @@ class ProvisionError(Exception):
 
 def main() -> int:
     """Fetch what is missing, say what still is, and return the exit code."""
-    reasons = {}
-    if not parts.missing("root") and any(not parts.complete(name) for name in parts.UNPACKED):
-        reasons = _fetch_missing()
-    absent = {name: parts.missing(name) for name in (*parts.MACHINE, *parts.UNPACKED)}
-    absent = {name: reasons.get(name, reason) for name, reason in absent.items() if reason}
+    names = (*parts.MACHINE, *parts.UNPACKED)
+    if not_root := parts.missing("root"):
+        absent = dict.fromkeys(names, not_root)
+    else:
+        if not all(map(parts.complete, parts.UNPACKED)):
+            _fetch_missing()
+        absent = {name: reason for name in names if (reason := parts.missing(name))}
     if not absent:
         return 0
     sys.stderr.write(f"*** REAL PARTS MISSING, tests that need them will not run: {parts.in_words(absent)}\n")
     return 1 if os.environ.get("CI") == "true" else 0
 
 
-def _fetch_missing() -> dict[str, str]:
-    """Fetch all parts that are missing; the reasons of those that still are."""
+def _fetch_missing() -> None:
+    """Fetch all parts that are missing, and record the reasons of those that still are."""
     parts.cache().mkdir(parents=True, exist_ok=True)
     with _lock():
         wanted = [name for name in parts.UNPACKED if not parts.complete(name)]
@@ -58,7 +60,6 @@ def _fetch_missing() -> dict[str, str]:
         except ProvisionError as error:
             reasons = dict.fromkeys(wanted, str(error))
         parts.record(reasons)
-    return reasons
 
 
 @contextmanager

@@ -227,9 +227,7 @@ class Struct:
         values = dict(self._blank) if old is None else _attributes(old)
         for name, value in tree.items():
             member = by_name[name]
-            values[member.attribute] = member.shape.read(
-                value, (place, name), findings, values.get(member.attribute)
-            )
+            values[member.attribute] = member.shape.read(value, (place, name), findings, values.get(member.attribute))
         return self.model(**values)
 
     def write(self, value: Any) -> dict[str, Tree]:

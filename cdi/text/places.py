@@ -91,16 +91,14 @@ def _next(text: str, at: int, expected: str = "") -> int:
 
 
 def _in_yaml(node: Node | None, steps: list[_Step]) -> int:
-    at = 0
-    for step in (*steps, None):
-        while node is not None and node.shape is Shape.ALIAS:
-            at, node = node.position, node.children[0]
+    at = 0 if node is None else node.position
+    for step in steps:
+        if node is not None and node.shape is Shape.ALIAS:
+            node = node.children[0]
+        node = None if node is None else _child(node, step)
         if node is None:
             return at
         at = node.position
-        if step is None:
-            return at
-        node = _child(node, step)
     return at
 
 

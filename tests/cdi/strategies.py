@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from cdi import validation, versions
 from cdi.model import ContainerEdits, Device, DeviceNode, Hook, IntelRdt, Mount, NetDevice, Spec
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
 _UINT32 = st.integers(0, 2**32 - 1)
@@ -41,9 +41,7 @@ _NODES = st.builds(
     uid=st.none() | _UINT32,
     gid=st.none() | _UINT32,
 )
-_HOOKS = st.builds(
-    Hook, hook_name=_TEXT, path=_TEXT, args=_texts(), env=_texts(), timeout=st.none() | _INT64
-)
+_HOOKS = st.builds(Hook, hook_name=_TEXT, path=_TEXT, args=_texts(), env=_texts(), timeout=st.none() | _INT64)
 _MOUNTS = st.builds(Mount, host_path=_TEXT, container_path=_TEXT, options=_texts(), type=_TEXT)
 _RDT = st.builds(
     IntelRdt,
@@ -93,12 +91,8 @@ _SOUND_EDITS = st.builds(
             uid=st.none() | _UINT32,
         )
     ),
-    net_devices=_several(
-        st.builds(NetDevice, host_interface_name=_SOME_TEXT, name=_SOME_TEXT), max_size=1
-    ),
-    hooks=_several(
-        st.builds(Hook, hook_name=st.sampled_from(validation.HOOK_NAMES), path=_PATHS, env=st.just(()))
-    ),
+    net_devices=_several(st.builds(NetDevice, host_interface_name=_SOME_TEXT, name=_SOME_TEXT), max_size=1),
+    hooks=_several(st.builds(Hook, hook_name=st.sampled_from(validation.HOOK_NAMES), path=_PATHS, env=st.just(()))),
     mounts=_several(st.builds(Mount, host_path=_PATHS, container_path=_PATHS, options=_texts())),
     intel_rdt=st.none() | st.builds(IntelRdt, clos_id=st.just("guaranteed")),
     additional_gids=_several(_UINT32),
@@ -118,15 +112,15 @@ SOUND_SPECS = st.builds(
 )
 
 # What turns one text into another of the same look: the marks of YAML, odd scalars, odd characters.
-FRAGMENTS = tuple(
-    text.encode(errors="surrogatepass")
-    for text in """
-    { } [ ] , : - ? | > ' " # & * ! % @ ` &a *a <<: !!str !!int !!binary !x --- ... null ~ true y 0x1F 0777 08
-    1e3 -0.0 .5 1_000 .inf 1e400 \\/ \\u0041 \\ud83d\\ude00 \\n [? { {a} [a:b] 2001-01-01 18446744073709551616
-    \x85 \u2028 \ufeff \xa0 \x7f \x00 \U0001f600 \u017f \ud800
-    """.split(" ")
-    if text.strip("\n")
-) + (b"\n", b"\n  ", b"\n    ", b"\t", b" ", b": ", b"- ", b"? ", b" #", b"\r", b"\r\n", b"\xff", b"\xc3", b"|\n", b"\\\n")
+_MARKS = "{ } [ ] , : - ? | > ' \" # & * ! % @ ` &a *a <<: !!str !!int !!binary !x --- ... [? {a} [a:b]"
+_SCALARS = "null ~ true y 0x1F 0777 08 1e3 -0.0 .5 1_000 .inf 1e400 2001-01-01 18446744073709551615"
+_ESCAPES = r"\/ \u0041 \ud83d\ude00 \n"
+_CHARACTERS = "\x85\u2028\ufeff\xa0\x7f\x00\U0001f600\u017f"
+FRAGMENTS = (
+    *(text.encode() for text in (*_MARKS.split(), *_SCALARS.split(), *_ESCAPES.split(), *_CHARACTERS)),
+    *(b"\n", b"\n  ", b"\n    ", b"\t", b" ", b": ", b"- ", b"? ", b" #", b"\r", b"\r\n", b"|\n", b"\\\n"),
+    *(b"\xff", b"\xc3", b"\xed\xa0\x80"),
+)
 
 
 def mutated(data: bytes, source: random.Random, fragments: Sequence[bytes] = FRAGMENTS) -> bytes:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import random
 import resource
@@ -160,10 +161,8 @@ def test_mutated_texts_are_read_or_refused() -> None:
 
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    try:
-        codec.decode(data)
-    except CDIError as error:
-        assert error.problems
+    with contextlib.suppress(CDIError):
+        assert isinstance(codec.decode(data), Spec)
 
 
 def test_problems_name_the_file_and_the_place() -> None:
@@ -227,4 +226,3 @@ def test_refused_numbers_are_not_converted() -> None:
     limit = sys.get_int_max_str_digits()
     with pytest.raises(CDIError, match="devices"):
         codec.decode(b'{"devices": ' + b"1" * (limit * 2) + b"}")
-

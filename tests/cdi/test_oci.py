@@ -69,7 +69,7 @@ def test_a_process_is_made_where_there_is_none() -> None:
         ({"path": "/dev/none", "type": "p"}, {"path": "/dev/none", "type": "p", "major": 0, "minor": 0}, None),
     ],
 )
-def test_device_nodes(members: dict[str, object], device: dict[str, Any], rule: dict[str, Any] | None) -> None:
+def test_device_nodes(members: dict[str, Any], device: dict[str, Any], rule: dict[str, Any] | None) -> None:
     linux = node(**members)["linux"]
     assert linux["devices"] == [device]
     assert linux.get("resources") == (None if rule is None else {"devices": [rule]})
@@ -85,7 +85,7 @@ def test_device_nodes(members: dict[str, object], device: dict[str, Any], rule: 
         ({"path": "/dev/none", "type": "c"}, "is not there"),
     ],
 )
-def test_device_nodes_that_cannot_be_made(members: dict[str, object], fact: str) -> None:
+def test_device_nodes_that_cannot_be_made(members: dict[str, Any], fact: str) -> None:
     with pytest.raises(CDIError, match=fact):
         node(**members)
 
@@ -153,9 +153,7 @@ def test_an_unknown_hook_is_refused() -> None:
 
 
 DEVICES = tuple(Device(name=name, container_edits=ContainerEdits(env=(f"{name}=1",))) for name in "ab")
-SPEC = Spec(
-    version="0.5.0", kind="acme.com/modem", devices=DEVICES, container_edits=ContainerEdits(env=("SPEC=1",))
-)
+SPEC = Spec(version="0.5.0", kind="acme.com/modem", devices=DEVICES, container_edits=ContainerEdits(env=("SPEC=1",)))
 REGISTRY = registry.index([SpecFile("/etc/cdi/a.json", 0, SPEC)])
 
 
@@ -203,11 +201,13 @@ def test_what_is_no_oci_spec_is_refused(spec: dict[str, Any], where: str) -> Non
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["process", "linux", "user", "env", "devices", "mounts", "hooks", "path", "namespaces"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["process", "linux", "user", "env", "devices", "mounts", "hooks", "path", "namespaces"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=20,
 )

@@ -34,9 +34,7 @@ def test_a_spec_comes_and_goes() -> None:
     spec, faults, notes = read(TREE)
     assert (faults, notes) == ([], [])
     edits = ContainerEdits(device_nodes=(DeviceNode(path="/dev/x"),))
-    assert spec == Spec(
-        version="1.1.0", kind="acme.com/modem", devices=(Device(name="a", container_edits=edits),)
-    )
+    assert spec == Spec(version="1.1.0", kind="acme.com/modem", devices=(Device(name="a", container_edits=edits),))
     assert wire.write(spec) == TREE
 
 
@@ -122,9 +120,7 @@ def test_member_names_match_whatever_their_case(name: str) -> None:
         ({"KIND": "a.b/upper"}, {"Kind": "a.b/title"}, "a.b/title"),
     ],
 )
-def test_of_two_spellings_the_last_one_wins(
-    first: dict[str, Any], second: dict[str, Any], expected: str
-) -> None:
+def test_of_two_spellings_the_last_one_wins(first: dict[str, Any], second: dict[str, Any], expected: str) -> None:
     spec, faults, notes = read({**first, **second, "cdiVersion": "1.1.0", "devices": TREE["devices"]})
     assert faults == []
     assert notes

@@ -1,0 +1,54 @@
+import pytest
+
+from cdi.text.places import position
+
+JSON = b"""\
+{
+  "a": 1, "b": [2,
+    {"c": "x", "d.e": [true]}],
+  "Name": null
+}
+"""
+YAML = b"""\
+a: &x {p: 1}
+b:
+- 2
+- c: y
+  "d.e": [true]
+Name: *x
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "json_place", "yaml_place"),
+    [
+        ("", (1, 1), (1, 1)),
+        ("a", (2, 8), (1, 4)),
+        ("b", (2, 16), (3, 1)),
+        ("b[0]", (2, 17), (3, 3)),
+        ("b[1]", (3, 5), (4, 3)),
+        ("b[1].c", (3, 11), (4, 6)),
+        ('b[1]["d.e"][0]', (3, 24), (5, 11)),
+        ("name", (4, 11), (6, 7)),
+        ("name.p", (4, 11), (1, 11)),
+        ("none", (1, 1), (1, 1)),
+        ("b[7]", (2, 16), (3, 1)),
+        ("a.b.c", (2, 8), (1, 4)),
+    ],
+)
+def test_places(path: str, json_place: tuple[int, int], yaml_place: tuple[int, int]) -> None:
+    assert position(JSON, path) == json_place
+    assert position(YAML, path) == yaml_place
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [(b"", (1, 1)), (b"a: b: c", (1, 5)), (b'{"a": \xff', (1, 7)), (b'{"a"; 1}', (1, 5)), (b"[" * 9999, (1, 129))],
+)
+def test_broken_texts_have_places_too(data: bytes, place: tuple[int, int]) -> None:
+    assert position(data, "a") == place
+
+
+def test_a_place_in_a_large_file_is_found_fast() -> None:
+    devices = b",".join(b'{"name": "a", "containerEdits": {}}' for _ in range(100_000))
+    assert position(b'{"devices": [\n' + devices + b"]}", "devices[99999].name") == (2, 3_599_974)

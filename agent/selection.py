@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent.host import fact
+from agent.host import Unreadable, fact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from agent.config.settings import DeviceClass, Parent, Patterns, Selector
     from agent.host import Ancestor, HostDevice
@@ -29,9 +29,22 @@ def takes(device_class: DeviceClass, device: HostDevice) -> bool:
     Raises:
         Unreadable: a fact that decides could not be read.
     """
-    return any(joins(device_class, one, device) and fits(one, device) for one in device_class.selects) and not any(
-        fits(one, device) for one in device_class.excludes
-    )
+    selects = [one for one in device_class.selects if joins(device_class, one, device)]
+    return _any_fits(selects, device) and not _any_fits(device_class.excludes, device)
+
+
+def _any_fits(selectors: Iterable[Selector], device: HostDevice) -> bool:
+    """Tell whether any selector fits; one that cannot be told matters only where no other fits."""
+    unknown: Unreadable | None = None
+    for one in selectors:
+        try:
+            if fits(one, device):
+                return True
+        except Unreadable as error:
+            unknown = error
+    if unknown:
+        raise unknown
+    return False
 
 
 def joins(device_class: DeviceClass, selector: Selector, device: HostDevice) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ from agent.patterns import component_pattern
 
 if TYPE_CHECKING:
     from agent.patterns import Pattern
+
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,23 @@ class Tree:
         if directory not in self._names:
             try:
                 self._names[directory] = tuple(sorted(os.listdir(directory)))
-            except (FileNotFoundError, NotADirectoryError):
-                self._names[directory] = ()
             except OSError as error:
                 self._names[directory] = ()
-                reason = f"cannot be listed: {(error.strerror or str(error)).lower()}"
-                self.blind[directory] = Blind(directory, reason, below=True)
+                self._note(directory, "cannot be listed", error)
         return self._names[directory]
+
+    def is_directory(self, path: str) -> bool:
+        """Tell whether a directory, and no link to one, is there; what cannot be looked at is noted as blind."""
+        try:
+            return stat.S_ISDIR(os.lstat(path).st_mode)
+        except OSError as error:
+            self._note(path, "cannot be looked at", error)
+            return False
+
+    def _note(self, path: str, fact: str, error: OSError) -> None:
+        if error.errno not in _ABSENT:
+            reason = f"{fact}: {(error.strerror or str(error)).lower()}"
+            self.blind[path] = Blind(os.path.realpath(path), reason, below=True)
 
 
 def watched_directory(pattern: Pattern) -> str:
@@ -70,9 +84,12 @@ class _Walk:
 
     def names(self, directory: str) -> tuple[str, ...]:
         names = self.tree.names(directory)
-        if directory in self.tree.blind:
-            self.blind.append(self.tree.blind[directory])
+        self.heed(directory)
         return names
+
+    def heed(self, path: str) -> None:
+        if path in self.tree.blind:
+            self.blind.append(self.tree.blind[path])
 
     def into(self, directory: str, parts: list[str]) -> None:
         head, rest = parts[0], parts[1:]
@@ -100,5 +117,7 @@ class _Walk:
             path = f"{directory}/{name}"
             if self.pattern.matches(path):
                 self.paths.add(path)
-            if os.path.isdir(path) and not os.path.islink(path):
+            if self.tree.is_directory(path):
                 self.everything(path)
+            else:
+                self.heed(path)

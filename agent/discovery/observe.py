@@ -64,7 +64,7 @@ class _Observer:
         try:
             return self.look.device(path)
         except Unreadable as unknown:
-            self.blind.append(Blind(path, unknown.reason))
+            self.blind.append(Blind(unknown.path, unknown.reason))
             return None
 
     def judge(self, device: SysDevice) -> None:

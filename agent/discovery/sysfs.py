@@ -15,7 +15,7 @@ from agent.host import Blind, Unreadable
 from . import globs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agent.patterns import Pattern
 
@@ -56,6 +56,7 @@ class Look:
         self._devices: dict[str, SysDevice | None] = {}
         self._expanded: dict[str, globs.Expansion] = {}
         self._outer_links: dict[str, set[str]] = {}
+        self._directories: dict[str, str] = {}
         self.tree = globs.Tree()
 
     def expand(self, pattern: Pattern) -> globs.Expansion:
@@ -63,11 +64,18 @@ class Look:
         if pattern.text not in self._expanded:
             expansion = globs.expand(pattern, self.tree)
             self._expanded[pattern.text] = expansion
-            if not pattern.text.startswith(self.roots.dev + "/"):
-                self._note_links(expansion.paths)
+            outside = not pattern.text.startswith(self.roots.dev + "/")
+            self._note_links(path for path in expansion.paths if outside or self._real(path) != path)
         return self._expanded[pattern.text]
 
-    def _note_links(self, paths: tuple[str, ...]) -> None:
+    def _real(self, path: str) -> str:
+        """Return the path without links on the way; its last component may be one."""
+        directory, name = os.path.split(path)
+        if directory not in self._directories:
+            self._directories[directory] = os.path.realpath(directory)
+        return os.path.join(self._directories[directory], name)
+
+    def _note_links(self, paths: Iterable[str]) -> None:
         for path in paths:
             try:
                 device = self.device(path)
@@ -87,6 +95,9 @@ class Look:
         return self._devices[path]
 
     def _device(self, path: str) -> SysDevice | None:
+        real = self._real(path)
+        if real != path:
+            return self.device(real)
         try:
             status = os.lstat(path)
             if stat.S_ISLNK(status.st_mode):
@@ -113,7 +124,12 @@ class Look:
     def kernel_devices(self, blind: list[Blind]) -> Iterator[SysDevice]:
         """Yield every device of the kernel that has a node below ``/dev``; notes in ``blind`` what is unreadable."""
         for kind in ("block", "char"):
-            for number in self.tree.names(f"{self.roots.sys}/dev/{kind}"):
+            directory = f"{self.roots.sys}/dev/{kind}"
+            numbers = self.tree.names(directory)
+            if directory in self.tree.blind:
+                reason = f"{directory} {self.tree.blind[directory].reason}"
+                blind.append(Blind(self.roots.dev, reason, below=True))
+            for number in numbers:
                 kernel = self.numbered(kind, number)
                 try:
                     device = self.device(kernel.node) if kernel and kernel.node else None

@@ -107,6 +107,22 @@ def test_a_fact_that_cannot_be_read_decides_nothing() -> None:
         fits(selector(subsystem="block", attributes={"serial": "*"}), device)
 
 
+def test_a_select_that_cannot_be_told_matters_only_where_no_other_fits() -> None:
+    device = FakeDevice(subsystem="block", unreadable=frozenset({"serial"}))
+    dark, fitting = selector(attributes={"serial": "*"}), selector(subsystem="block")
+
+    def verdict(*selects: Selector, excludes: tuple[Selector, ...] = ()) -> bool:
+        one = DeviceClass(kind="acme.com/x", origin="", name=templates.parse("x"), selects=selects, excludes=excludes)
+        return takes(one, device)
+
+    assert verdict(dark, fitting)
+    assert verdict(fitting, dark)
+    assert not verdict(fitting, excludes=(dark, fitting))
+    for selects, excludes in (((dark,), ()), ((fitting,), (dark,))):
+        with pytest.raises(Unreadable):
+            verdict(*selects, excludes=excludes)
+
+
 def test_each_key_is_explained_with_what_was_found() -> None:
     wanted = selector(
         devnode="/dev/sd*", subsystem="block", properties={"ABSENT": "*"}, attributes={"queue/rotational": "1"}

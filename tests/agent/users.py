@@ -33,6 +33,7 @@ def as_nobody(action: Callable[[], str], place: Path) -> str:
     with os.fdopen(reader, "rb") as answer:
         said = answer.read().decode()
     os.waitpid(child, 0)
+    assert not said.startswith("Traceback"), said
     return said
 
 

@@ -91,7 +91,7 @@ FAULTS = [
     ),
     (
         in_select('attributes = { "/etc/shadow" = "*" }'),
-        '1.toml:4:16: class[0].select[0].attributes."/etc/shadow": is no path inside the device\'s own directory; ',
+        '1.toml:4:16: class[0].select[0].attributes."/etc/shadow": is no path inside the device\'s directory; ',
     ),
     (in_select('attributes."a/../../b" = "*"'), '1.toml:4:1: class[0].select[0].attributes."a/../../b": is no path'),
     (in_select('attributes."a\\u0000b" = "*"'), "1.toml:4:1: class[0].select[0].attributes."),

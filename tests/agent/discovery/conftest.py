@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.discovery.trees import Node
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    """A machine without any device."""
+    for name in ("dev", "sys/devices", "sys/dev/char", "sys/dev/block"):
+        (tmp_path / name).mkdir(parents=True)
+    return Node(tmp_path)

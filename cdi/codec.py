@@ -109,8 +109,8 @@ def encode(spec: Spec) -> bytes:
 
 
 def _refuse_long_keys(spec: Spec) -> None:
-    for described in (spec, *spec.devices):
-        if any(len(json.dumps(key)) > _KEY_LENGTH for key in described.annotations):
+    for keys in (spec.annotations, *(device.annotations for device in spec.devices)):
+        if any(len(json.dumps(key)) > _KEY_LENGTH for key in keys):
             fact = f"an annotation's key is longer than {_KEY_LENGTH} characters once written"
             raise CDIError(Problem("", fact, "runtimes could not read it; shorten it"))
 

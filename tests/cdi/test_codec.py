@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdi import codec, validation, wire
-from cdi.errors import CDIError, Problem
+from cdi.errors import CDIError
 from cdi.model import ContainerEdits, Device, DeviceNode, Spec
 from cdi.text import tree
 from tests.cdi import cases, soak
@@ -136,9 +136,9 @@ def test_which_text_is_plain_json(text: str, is_plain: bool) -> None:
             codec.plain_json(text.encode())
 
 
-def understood(document: wire.Tree) -> tuple[Spec | None, list[Problem]]:
+def understood(document: wire.Tree) -> tuple[Spec | None, list[str]]:
     findings = wire.Findings()
-    return wire.read(document, findings), findings.faults
+    return wire.read(document, findings), [fault.where for fault in findings.faults]
 
 
 def test_plain_json_means_the_same_to_the_yaml_reader() -> None:

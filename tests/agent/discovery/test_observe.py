@@ -11,7 +11,7 @@ from agent.discovery.sysfs import Look
 from agent.host import Blind, Observation
 from agent.patterns import path_pattern, value_pattern
 from cdi.model import ContainerEdits, Device, DeviceNode
-from tests.agent.discovery.trees import Node, usb_serial
+from tests.agent.trees import Node, usb_serial
 from tests.agent.users import as_nobody
 
 pytestmark = pytest.mark.root

@@ -10,7 +10,7 @@ from agent.discovery.sysfs import Look, Roots
 from agent.discovery.udev import UdevDatabase
 from agent.host import Blind, Unreadable, fact
 from agent.patterns import path_pattern
-from tests.agent.discovery.trees import Node, usb_serial
+from tests.agent.trees import Node, usb_serial
 from tests.agent.users import as_nobody
 from tests.real import devices
 

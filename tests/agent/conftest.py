@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.discovery.trees import Node
+from tests.agent.trees import Node
 
 if TYPE_CHECKING:
     from pathlib import Path

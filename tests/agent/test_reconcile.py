@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agent.config.files import parse
+from agent.config.load import settings_of
+from agent.plan import Remove, Write
+from agent.reconcile import Outcome, Reconciler
+from agent.store import LOCK_NAME, SpecDirectory, StoreError, Writer
+from cdi import codec
+from tests.agent.users import as_nobody
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.config.settings import Settings
+    from tests.agent.trees import Node
+
+FILE = "cdi-sync+acme.com+modem.json"
+DECLARED = """
+[[class]]
+kind = "acme.com/modem"
+[[class.device]]
+name = "one"
+containerEdits.deviceNodes = [{ path = "/dev/null" }]
+"""
+
+
+def settings(text: str) -> Settings:
+    return settings_of((parse("config.toml", text),))
+
+
+def discovered(node: Node, name: str = "{sysname}", glob: str = "tty*") -> Settings:
+    return settings(
+        f"[[class]]\nkind = 'acme.com/modem'\nname = '{name}'\nselect = [{{ devnode = '{node.path(glob)}' }}]\n"
+    )
+
+
+class Bench:
+    """A reconciler of a spec directory, which it may write to."""
+
+    def __init__(self, directory: Path, node: Node | None = None) -> None:
+        self.path = directory
+        self.directory = SpecDirectory(str(directory))
+        self.reconciler = Reconciler(self.directory, None, node.roots if node else None)
+
+    def run(self, wanted: Settings, *, dry: bool = False) -> Outcome:
+        if dry:
+            return self.reconciler.run(wanted, None)
+        with Writer(self.directory, create=True) as writer:
+            return self.reconciler.run(wanted, writer)
+
+    def devices(self) -> dict[str, str]:
+        """Each device's node, by name, as the file says."""
+        path = self.path / FILE
+        if not path.exists():
+            return {}
+        spec = codec.decode(path.read_bytes())
+        return {one.name: node.path for one in spec.devices for node in one.container_edits.device_nodes}
+
+    def changes(self, outcome: Outcome) -> list[str]:
+        return [f"{type(change).__name__} {change.name}" for change in outcome.changes]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "cdi")
+
+
+def test_a_pass_writes_what_should_be_and_the_next_nothing(bench: Bench) -> None:
+    first = bench.run(settings(DECLARED))
+    assert bench.changes(first) == [f"Write {FILE}"]
+    assert first.sentence == "1 device of 1 kind: 1 spec written"
+    before = (bench.path / FILE).stat()
+    second = bench.run(settings(DECLARED))
+    assert second.changes == ()
+    assert second.sentence == "1 device of 1 kind: nothing to change"
+    after = (bench.path / FILE).stat()
+    assert (before.st_ino, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_ino,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )
+
+
+def test_a_new_reconciler_changes_nothing_either(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    assert Bench(bench.path).run(settings(DECLARED)).changes == ()
+
+
+def test_a_pass_without_a_writer_only_tells(bench: Bench) -> None:
+    outcome = bench.run(settings(DECLARED), dry=True)
+    assert bench.changes(outcome) == [f"Write {FILE}"]
+    assert not bench.path.exists()
+
+
+@pytest.mark.parametrize("drift", ["edited", "deleted", "mode", "link", "broken"])
+def test_drift_is_put_back(bench: Bench, drift: str) -> None:
+    bench.run(settings(DECLARED))
+    path = bench.path / FILE
+    good = path.read_bytes()
+    match drift:
+        case "edited":
+            path.write_bytes(good.replace(b"/dev/null", b"/dev/full"))
+        case "deleted":
+            path.unlink()
+        case "mode":
+            path.chmod(0o666)
+        case "link":
+            path.rename(bench.path / "elsewhere")
+            path.symlink_to("elsewhere")
+        case "broken":
+            path.write_bytes(b"{")
+    for again in (bench, Bench(bench.path)):
+        again.run(settings(DECLARED))
+        assert path.read_bytes() == good
+        assert not path.is_symlink()
+        assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_class_that_is_gone_takes_its_file_along_and_no_other(bench: Bench) -> None:
+    bench.path.mkdir()
+    (bench.path / "theirs.json").write_text("{}")
+    bench.run(settings(DECLARED + DECLARED.replace("modem", "other")))
+    outcome = bench.run(settings(DECLARED.replace("modem", "other")))
+    assert bench.changes(outcome) == [f"Remove {FILE}"]
+    assert {path.name for path in bench.path.iterdir()} - {LOCK_NAME} == {
+        "cdi-sync+acme.com+other.json", "theirs.json",
+    }  # fmt: skip
+
+
+def test_a_name_that_anothers_spec_defines_is_left_to_it(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    theirs = bench.path / "theirs.yaml"
+    theirs.write_text("cdiVersion: 0.5.0\nkind: acme.com/modem\ndevices: [{name: one, containerEdits: {env: [A=1]}}]\n")
+    outcome = bench.run(settings(DECLARED))
+    assert bench.changes(outcome) == [f"Remove {FILE}"]
+    assert str(theirs) in str(outcome.problems[0])
+    theirs.write_text("cdiVersion: 0.5.0\nkind: acme.com/modem\ndevices: []\n")
+    assert bench.changes(bench.run(settings(DECLARED))) == [f"Write {FILE}"]
+    theirs.write_text("broken: [")
+    assert bench.run(settings(DECLARED)).problems == ()
+
+
+def test_a_spec_that_may_not_be_written_is_held(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    good = (bench.path / FILE).read_bytes()
+    newer = '[agent]\nmax_cdi_version = "0.3.0"\n' + DECLARED + "annotations = { a = 'b' }\n"
+    outcome = bench.run(settings(newer))
+    assert outcome.changes == ()
+    assert "needs cdiVersion 0.6.0" in str(outcome.problems[0])
+    assert (bench.path / FILE).read_bytes() == good
+
+
+def test_what_fails_is_no_change(bench: Bench) -> None:
+    (bench.path / FILE).mkdir(parents=True)
+    outcome = bench.run(settings(DECLARED + DECLARED.replace("modem", "other")))
+    assert bench.changes(outcome) == ["Write cdi-sync+acme.com+other.json"]
+    assert [failure.problem.where for failure in outcome.failures] == [str(bench.path / FILE)]
+    assert outcome.sentence == "2 devices of 2 kinds: 1 spec written, 1 failure"
+
+
+def test_changes_hold_what_was_there_before(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    good = (bench.path / FILE).read_bytes()
+    (write,) = bench.run(settings(DECLARED.replace("/dev/null", "/dev/full")), dry=True).changes
+    (remove,) = bench.run(settings(""), dry=True).changes
+    assert isinstance(write, Write)
+    assert write.before == good
+    assert remove == Remove(FILE, good)
+
+
+@pytest.mark.root
+def test_the_file_follows_the_devices(bench: Bench, node: Node) -> None:
+    bench = Bench(bench.path, node)
+    wanted = discovered(node)
+    assert bench.run(wanted).sentence == "0 devices of 0 kinds: nothing to change"
+    node.null("ttyA")
+    node.null("ttyB")
+    bench.run(wanted)
+    assert bench.devices() == {"ttyA": node.path("ttyA"), "ttyB": node.path("ttyB")}
+    (node.dev / "ttyA").unlink()
+    bench.run(wanted)
+    assert bench.devices() == {"ttyB": node.path("ttyB")}
+    (node.dev / "ttyB").unlink()
+    assert bench.changes(bench.run(wanted)) == [f"Remove {FILE}"]
+
+
+@pytest.mark.root
+def test_the_holder_of_a_name_keeps_it_across_restarts(bench: Bench, node: Node) -> None:
+    wanted = discovered(node, "{major}")
+    node.null("ttyB")
+    Bench(bench.path, node).run(wanted)
+    node.null("ttyA")
+    for again in (Bench(bench.path, node), Bench(bench.path, node)):
+        outcome = again.run(wanted)
+        assert again.devices() == {"1": node.path("ttyB")}
+        assert outcome.changes == ()
+        assert "ttyB keeps it" in str(outcome.problems[0])
+
+
+@pytest.mark.root
+def test_a_deleted_file_does_not_make_the_holder_forgotten(bench: Bench, node: Node) -> None:
+    bench = Bench(bench.path, node)
+    wanted = discovered(node, "{major}")
+    node.null("ttyB")
+    bench.run(wanted)
+    node.null("ttyA")
+    (bench.path / FILE).unlink()
+    bench.run(wanted)
+    assert bench.devices() == {"1": node.path("ttyB")}
+
+
+@pytest.mark.xfail(reason="a reconciler remembers the devices of a class that has none any more")
+@pytest.mark.root
+def test_a_name_that_nobody_holds_any_more_is_free(bench: Bench, node: Node) -> None:
+    bench = Bench(bench.path, node)
+    wanted = discovered(node, "{major}")
+    node.null("ttyB")
+    bench.run(wanted)
+    (node.dev / "ttyB").unlink()
+    bench.run(wanted)
+    node.null("ttyA")
+    node.null("ttyB")
+    bench.run(wanted)
+    assert bench.devices() == {}
+
+
+@pytest.mark.xfail(reason="a reconciler remembers the devices of a class that has none any more")
+@pytest.mark.root
+def test_a_directory_that_may_no_longer_be_listed_keeps_its_devices_and_brings_none_back(
+    bench: Bench, node: Node
+) -> None:
+    wanted = discovered(node, glob="closed/tty*")
+    node.null("closed/ttyA")
+    bench.path.mkdir(mode=0o777)
+    bench.path.chmod(0o777)
+
+    def attempt() -> str:
+        one = Bench(bench.path, node)
+        one.run(wanted)
+        steps = [sorted(one.devices())]
+        os.rename(node.path("closed/ttyA"), node.path("away"))
+        one.run(wanted)
+        steps.append(sorted(one.devices()))
+        os.rename(node.path("away"), node.path("closed/ttyA"))
+        one.run(wanted)
+        steps.append(sorted(one.devices()))
+        os.chmod(node.path("closed"), 0o300)
+        outcome = one.run(wanted)
+        steps.append([*sorted(one.devices()), *("kept" for offer in outcome.classes[0].offers if offer.kept)])
+        os.rename(node.path("closed/ttyA"), node.path("away"))
+        os.chmod(node.path("closed"), 0o700)
+        one.run(wanted)
+        steps.append(sorted(one.devices()))
+        os.chmod(node.path("closed"), 0o300)
+        one.run(wanted)
+        steps.append(sorted(one.devices()))
+        return json.dumps(steps)
+
+    for path in (node.dev, node.dev / "closed"):
+        os.chown(path, 65534, 65534)
+    assert json.loads(as_nobody(attempt, node.top)) == [["ttyA"], [], ["ttyA"], ["ttyA", "kept"], [], []]
+
+
+@pytest.mark.root
+def test_a_spec_directory_that_may_not_be_read_is_an_error(bench: Bench) -> None:
+    bench.path.mkdir(mode=0o700)
+
+    def attempt() -> str:
+        try:
+            return f"passed {bench.run(settings(DECLARED), dry=True)}"
+        except StoreError as error:
+            return str(error)
+
+    assert as_nobody(attempt, bench.path.parent).startswith(f"{bench.path}: cannot be listed: permission denied")
+
+
+def test_devices_of_one_class_that_fail_leave_the_others_alone(bench: Bench) -> None:
+    text = DECLARED + DECLARED.replace("modem", "other").replace("/dev/null", "/dev/\\u202e")
+    outcome = bench.run(settings(text))
+    assert f"Write {FILE}" in bench.changes(outcome)

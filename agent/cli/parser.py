@@ -158,6 +158,30 @@ VERBS: tuple[Verb, ...] = (
         layered=True,
     ),
     Verb(
+        "explain",
+        "tell why a device is or is not in a class, key by key",
+        "agent.cli.verbs.explaining:explain",
+        "cdi-sync explain /dev/ttyUSB0",
+        (argument("node", metavar="NODE", help="a device node, a link to one, or a directory of sysfs"),),
+    ),
+    Verb(
+        "presets",
+        "list the built-in classes, or print one as configuration to copy",
+        "agent.cli.verbs.presetting:presets",
+        "cdi-sync presets vfio >> /etc/cdi-sync/conf.d/vfio.toml",
+        (argument("name", nargs="?", metavar="NAME", help="the preset to print"),),
+    ),
+    Verb(
+        "config",
+        "check the configuration, show what is in force and from where, print its schema, or begin one",
+        "agent.cli.verbs.configuring:config",
+        "cdi-sync config init my.toml",
+        (
+            argument("action", choices=("check", "show", "schema", "init"), help="what to do"),
+            argument("file", nargs="?", metavar="FILE", help="with init: the file to make (default the standard one)"),
+        ),
+    ),
+    Verb(
         "completion",
         "print a script by which a shell completes this program's command line",
         "agent.cli.verbs.completing:completion",

@@ -99,6 +99,7 @@ class Merged:
         self.sources = sources
         self.document: dict[str, Any] = {}
         self._classes: list[tuple[Source, int]] = []
+        self._presets: dict[int, Source] = {}
         for source in sources:
             _refuse_wild(source)
             self._add(source)
@@ -127,12 +128,18 @@ class Merged:
                 _merge(start, source.document["class"][0])
                 _merge(start, entry)
                 classes[index] = start
+                self._presets[index] = source
 
     def origin(self, path: Path) -> tuple[Source, Path]:
         """Return the file that a path of the merged document comes from, and the path there."""
         match path:
             case ("class", int(index), *rest) if index < len(self._classes):
                 source, own = self._classes[index]
+                preset = self._presets.get(index)
+                if preset and _has(preset.document, ("class", 0, *rest)) and not _has(
+                    source.document, ("class", own, *rest)
+                ):
+                    return preset, ("class", 0, *rest)
                 return source, ("class", own, *rest)
             case ("class",):
                 wrong = (one for one in self.sources if not isinstance(one.document.get("class", []), list))
@@ -202,10 +209,17 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
 
 def _has(document: Any, path: Path) -> bool:
     for part in path:
-        if not isinstance(document, dict) or part not in document:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
             return False
-        document = document[part]
     return True
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration."""
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter().json_schema()}
+    return described | {"title": "Configuration of cdi-sync"}
 
 
 @functools.cache

@@ -102,7 +102,7 @@ class Agent:
         self._listen_to_signals()
         self._take_directory()
         files = Files(self.wake.up)
-        uevents = Uevents(self._udev, self.wake.up) if self._udev.available else None
+        uevents = Uevents(self._udev, self.wake.up, self._nodeless_matters) if self._udev.available else None
         if uevents is None:
             _log.warning(
                 "libudev is not installed, so no event tells of devices; install libudev1, until then the resync does"
@@ -218,6 +218,15 @@ class Agent:
         """What we wrote ourselves is no news."""
         name = os.path.basename(path)
         return not passing(name) and not self._directory.as_left(name)
+
+    def _nodeless_matters(self, subsystem: str) -> bool:
+        """Whether some class takes devices without a node from this subsystem; only network interfaces are."""
+        return subsystem == "net" and any(
+            pattern.matches(subsystem)
+            for device_class in self.settings.classes
+            for selector in device_class.selects
+            for pattern in selector.subsystem
+        )
 
     def _node_directories(self) -> Iterator[tuple[str, Interest]]:
         for device_class in self.settings.classes:

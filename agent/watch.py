@@ -71,13 +71,17 @@ class Wake:
 
 
 class Uevents:
-    """Wakes on events of devices that have a node: udevd's, and the kernel's own where no udevd runs."""
+    """Wakes on events of devices that matter: udevd's, and the kernel's own where no udevd runs.
 
-    def __init__(self, udev: UdevDatabase, wake: Callable[[], None]) -> None:
+    A device matters when it has a node, or when ``nodeless`` accepts its subsystem.
+    """
+
+    def __init__(self, udev: UdevDatabase, wake: Callable[[], None], nodeless: Callable[[str], bool]) -> None:
         import pyudev
 
         self._udev = udev
         self._wake = wake
+        self._nodeless = nodeless
         context = pyudev.Context()
         self._monitors = [pyudev.Monitor.from_netlink(context, source) for source in ("udev", "kernel")]
 
@@ -93,7 +97,7 @@ class Uevents:
     def _drain(self, monitor: Any, heed: Callable[[list[Any]], bool]) -> None:
         try:
             events = list(itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE))
-            matters = heed([event for event in events if event.device_node])
+            matters = heed([event for event in events if event.device_node or self._nodeless(event.subsystem or "")])
         except (OSError, UnicodeDecodeError):  # the queue overflowed, or a name is odd: something happened
             matters = True
         if matters:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
+import struct
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,3 +212,33 @@ def test_udevd_may_come_and_go_while_the_agent_lives(by_property: Path, tmp_path
             agent.wait_devices(KIND, {f"serial-{disk.name}"})
         agent.wait_devices(KIND, set())
         assert agent.end() == 0
+
+
+def test_a_network_interface_is_followed_as_it_comes_and_goes(machine: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\nsubsystem = "net"\nsysname = "cditest*"\n'
+        '[class.deviceEdits]\nnetDevices = [{ hostInterfaceName = "{sysname}", name = "eth1" }]\n'
+    )
+    with Agent(path, tmp_path / "cdi", tmp_path / "log") as agent:
+        agent.wait_ready()
+        with tun("cditest0"):
+            agent.wait_devices(KIND, {"cditest0"})
+            document = spec(agent.spec_dir, KIND)
+            assert document is not None
+            assert document["devices"][0]["containerEdits"] == {
+                "netDevices": [{"hostInterfaceName": "cditest0", "name": "eth1"}]
+            }
+        agent.wait_devices(KIND, set())
+
+
+@contextmanager
+def tun(name: str) -> Iterator[None]:
+    """Have a network interface meanwhile: it lives as long as the descriptor that made it."""
+    set_interface, tun_without_header = 0x400454CA, 0x1001
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, set_interface, struct.pack("16sH22x", name.encode(), tun_without_header))
+        yield
+    finally:
+        os.close(descriptor)

@@ -57,7 +57,8 @@ def _check(options: argparse.Namespace) -> int:
     if options.output == "json":
         documents.show({"files": list(settings.files), "classes": [one.kind for one in settings.classes]}, "json")
     elif not options.quiet:
-        print(f"good: {len(settings.classes)} classes, from {where}")
+        count = len(settings.classes)
+        print(f"good: {count} class{'' if count == 1 else 'es'}, from {where}")
     return DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,9 +28,7 @@ def show(document: Document, form: str) -> None:
 def text(document: Document, form: str) -> str:
     """Return a document as text in plain ASCII, which does nothing to a terminal; ``form`` is yaml, or it is JSON."""
     if form == "yaml":
-        import yaml
-
-        return str(yaml.dump(document, Dumper=_dumper(), sort_keys=False, default_flow_style=False, width=120))
+        return _yaml(document)
     return json.dumps(document, indent=2) + "\n"
 
 
@@ -75,13 +74,13 @@ def spec(one: Spec) -> Document:
     return wire.write(one)
 
 
-def _dumper() -> Any:
+def _yaml(document: Document) -> str:
     import yaml
 
-    class Dumper(yaml.CSafeDumper if hasattr(yaml, "CSafeDumper") else yaml.SafeDumper):  # type: ignore[misc]
-        """Writes everything out: anchors are for programs, and one edit may well stand in many devices."""
-
-        def ignore_aliases(self, _data: Any) -> bool:
-            return True
-
-    return Dumper
+    fast = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    for base in (fast, yaml.SafeDumper):
+        # No anchors: one edit may well stand in many devices, and each is to be read by itself.
+        dumper = type("Dumper", (base,), {"ignore_aliases": lambda *_: True})
+        with contextlib.suppress(UnicodeEncodeError):  # a file name that is no text, which only the slow one can write
+            return str(yaml.dump(document, Dumper=dumper, sort_keys=False, default_flow_style=False, width=120))
+    raise AssertionError("the slow one writes all")

@@ -61,7 +61,7 @@ def why_missing(registry: Registry, text: str) -> str:
         return f"{text}: several files define this device, so that no runtime offers it; remove all but one"
     if problem := qualified_problem(text):
         known = "=" not in text and not kind_problem(text)
-        return f"{problem}; " + (f"for all devices of that kind, write '{text}=*'" if known else _EXAMPLE)
+        return f"{problem}; " + (f"for all of that kind, write '{text}=*'" if known else _EXAMPLE)
     from difflib import get_close_matches
 
     close = get_close_matches(text, registry.devices, n=1, cutoff=0.8)

@@ -100,9 +100,12 @@ def standard_input() -> bytes:
     """Return what is on standard input.
 
     Raises:
-        CDIError: it is too much.
+        CDIError: it is too much, or cannot be read.
     """
-    data = sys.stdin.buffer.read(MAX_SIZE + 1)
+    try:
+        data = sys.stdin.buffer.read(MAX_SIZE + 1)
+    except (OSError, AttributeError):  # a directory; or closed, which Python shows as None
+        _refuse("standard input", "this cannot be read")
     if len(data) > MAX_SIZE:
         _refuse("standard input", f"there are more than {MAX_SIZE} bytes", "so much is not read")
     return data

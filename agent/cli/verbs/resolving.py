@@ -28,7 +28,7 @@ def resolve(options: argparse.Namespace) -> int:
     files = [text for text in options.what if _is_file(text)]
     names = [text for text in options.what if not _is_file(text)]
     if names and files:
-        _refuse_usage(f"{names[0]} is a device and {files[0]} a file", "resolve them one after the other")
+        _refuse_usage(f"{files[0]} is a file, and {names[0]} is not", "resolve either files or devices")
     if files.count(ocifile.STDIN) > 1:
         _refuse_usage("standard input can be read once only", "write one -")
     return _resolve_files(files, options) if files else _resolve_names(names, options)

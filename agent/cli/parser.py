@@ -186,7 +186,7 @@ VERBS: tuple[Verb, ...] = (
         "print a script by which a shell completes this program's command line",
         "agent.cli.verbs.completing:completion",
         "cdi-sync completion bash > /usr/share/bash-completion/completions/cdi-sync",
-        (argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell"),),
+        (argument("shell", choices=("bash", "zsh", "fish", "tcsh"), help="the shell"),),
         ("text",),
     ),
 )

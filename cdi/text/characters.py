@@ -12,7 +12,7 @@ _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 _BREAK = re.compile(f"\r\n|[{BREAKS}]")
 
 # Runtimes decode a file in pieces of this many bytes, and only as far as the first document needs.
-_PIECE = 512
+PIECE = 512
 
 # The length of a UTF-8 sequence by the least value of its first byte; 0 where none begins.
 _WIDTHS = ((0xF8, 1), (0xF0, 4), (0xE0, 3), (0xC0, 2), (0x80, 0), (0, 1))
@@ -61,7 +61,7 @@ def _read_before(data: bytes, position: int, encoding: str) -> int:
     if position + width > len(data):
         return position
     start = 0
-    while (end := start + _PIECE) < position + width:
+    while (end := start + PIECE) < position + width:
         cut = next((at for at in range(end - 3, end) if at + _width(data, at, encoding) > end), end)
         start = cut
     return start

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from cdi.text.characters import BREAKS, Characters, TextError
+from cdi.text.characters import BREAKS, PIECE, Characters, TextError
 
 # A key ends on its line, and at most so many characters behind its beginning.
 _KEY_LENGTH = 1024
@@ -123,6 +123,10 @@ class Scanner:
     def __init__(self, characters: Characters) -> None:
         self._characters = characters
         self._text = characters.text + _END * 4
+        # Runtimes skip a byte order mark wherever a line begins, and mean to look for it there; but where they look is
+        # the beginning of their buffer. So a second mark makes them skip a character of each line in the first piece.
+        has_second_mark = characters.text.startswith("\ufeff")
+        self._first_piece = len(characters.text.encode()[:PIECE].decode(errors="ignore")) if has_second_mark else 0
         self._position = 0
         self._line = 0
         self._line_start = 0
@@ -361,6 +365,8 @@ class Scanner:
 
     def _skip_to_token(self) -> None:
         while True:
+            if max(self._looked_at, self._position + 2) <= self._first_piece and self._column == 0:
+                self._position += 1
             blanks = _BLANKS if self._flow_level or not self._key_allowed else _SPACES
             self._skip(blanks)
             self._skip(_COMMENT)

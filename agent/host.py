@@ -82,6 +82,10 @@ class HostDevice(Ancestor, Protocol):
     def tags(self) -> frozenset[str]:
         """The tags that udev has given it; none without udevd."""
 
+    @property
+    def mountpoints(self) -> tuple[str, ...]:
+        """Where anything on the disks that a block device lies on is mounted, sorted; ``swap`` for swap space."""
+
     def above(self) -> Iterable[Ancestor]:
         """Yield the devices of sysfs above this one, nearest first."""
 

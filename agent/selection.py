@@ -70,6 +70,8 @@ def checks(selector: Selector, device: HostDevice) -> Iterator[Check]:
     for table in ("usb", "pci"):
         for name, wanted in getattr(selector, table).items():
             yield _check(f"{table}.{name}", wanted, fact(device, f"{table}:{name}"))
+    if selector.mountpoint:
+        yield _any_check("mountpoint", selector.mountpoint, device.mountpoints)
     if selector.parent is not None:
         yield _parent_check(selector.parent, device)
     for name, wanted in selector.properties.items():

@@ -164,6 +164,7 @@ class _Compiler:
             tags=self.patterns(entry.tags, (*path, "tags")),
             properties=self.tables(entry.properties, (*path, "properties")),
             attributes=self.attributes(entry.attributes, (*path, "attributes")),
+            mountpoint=self.patterns(entry.mountpoint, (*path, "mountpoint")),
             parent=self.parent(entry.parent, (*path, "parent")) if entry.parent else None,
             usb=self.bus(entry.usb, (*path, "usb")),
             pci=self.bus(entry.pci, (*path, "pci")),

@@ -89,6 +89,11 @@ class Select:
     tags: Globs = _key("udev tags; any of the device's may match", default=())
     properties: dict[str, Globs] = _key("udev properties by name", factory=dict)
     attributes: dict[str, Globs] = _key("sysfs attributes by path below the device", factory=dict)
+    mountpoint: Globs = _key(
+        "where anything on the disk is mounted that it is or lies on (partitions, LVM, RAID, dm-crypt and multipath "
+        "included); `swap` for swap space",
+        default=(),
+    )
     parent: Parent | None = _key("one ancestor, any, must match all of this")
     usb: Usb | None = _key("the USB device that it is or belongs to")
     pci: Pci | None = _key("the PCI function that it is or belongs to")

@@ -44,6 +44,7 @@ class Selector:
     tags: Patterns = ()
     properties: Mapping[str, Patterns] = field(default_factory=dict)
     attributes: Mapping[str, Patterns] = field(default_factory=dict)
+    mountpoint: Patterns = ()
     parent: Parent | None = None
     usb: Mapping[str, Patterns] = field(default_factory=dict)
     pci: Mapping[str, Patterns] = field(default_factory=dict)

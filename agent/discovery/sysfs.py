@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from agent.host import Blind, Unreadable
 
 from . import globs
+from .disks import Disks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ class Roots:
 
     dev: str = "/dev"
     sys: str = "/sys"
+    proc: str = "/proc"
 
 
 class Udev(Protocol):
@@ -157,6 +159,11 @@ class Look:
     def links(self, node: str) -> tuple[str, ...]:
         """Return all links to a node: those below ``/dev``, and those that patterns outside it have met."""
         return tuple(sorted(self._dev_links.get(node, set()) | self._outer_links.get(node, set())))
+
+    @cached_property
+    def disks(self) -> Disks:
+        """Which disks each block device lies on, and what they are used for."""
+        return Disks(self)
 
     @cached_property
     def _dev_links(self) -> dict[str, set[str]]:
@@ -329,6 +336,10 @@ class SysDevice:
     @property
     def tags(self) -> frozenset[str]:  # noqa: D102
         return self.kernel.tags if self.kernel else frozenset()
+
+    @property
+    def mountpoints(self) -> tuple[str, ...]:  # noqa: D102
+        return self._look.disks.mountpoints(self.kernel) if self.kernel and self.kind == "block" else ()
 
     def above(self) -> Iterator[KernelDevice]:
         """See `agent.host.HostDevice.above`."""

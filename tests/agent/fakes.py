@@ -45,6 +45,7 @@ class FakeDevice:
     properties: Mapping[str, str] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    mountpoints: tuple[str, ...] = ()
     ancestors: tuple[FakeAncestor, ...] = ()
     unreadable: frozenset[str] = frozenset()
 

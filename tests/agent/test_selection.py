@@ -15,6 +15,7 @@ DISK = FakeDevice(
     links=("/dev/disk/by-id/dm-uuid-mpath-1", "/dev/mapper/mpatha"),
     properties={"DM_UUID": "mpath-1", "EMPTY": ""},
     attributes={"queue/rotational": "0", "empty": ""},
+    mountpoints=("/", "/boot"),
 )
 STRANGER = FakeDevice(node="/opt/x", subsystem="", syspath="")
 
@@ -25,6 +26,7 @@ def selector(
     subsystem: str = "",
     properties: dict[str, str] | None = None,
     attributes: dict[str, str] | None = None,
+    mountpoint: str = "",
 ) -> Selector:
     """Several globs of one key are separated by blanks."""
     return Selector(
@@ -32,6 +34,7 @@ def selector(
         subsystem=tuple(map(value_pattern, subsystem.split())),
         properties={name: tuple(map(value_pattern, glob.split())) for name, glob in (properties or {}).items()},
         attributes={name: tuple(map(value_pattern, glob.split())) for name, glob in (attributes or {}).items()},
+        mountpoint=tuple(map(value_pattern, mountpoint.split())),
     )
 
 
@@ -60,6 +63,10 @@ def selector(
         (selector(attributes={"queue/rotational": "1"}), False),
         (selector(attributes={"empty": "*"}), True),
         (selector(attributes={"absent": "*"}), False),
+        (selector(mountpoint="/"), True),
+        (selector(mountpoint="/data /bo*"), True),
+        (selector(mountpoint="*"), True),
+        (selector(mountpoint="/data swap"), False),
         (selector(devnode="/dev/dm-*", subsystem="block", properties={"DM_UUID": "*"}), True),
         (selector(devnode="/dev/dm-*", subsystem="tty"), False),
     ],

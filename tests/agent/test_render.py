@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import templates
-from agent.config.settings import Declared, DeviceClass, NodeEdits
+from agent.config.settings import DEFAULT_NAME, Declared, DeviceClass, EditsTemplate, NodeEdits
 from agent.host import Blind, Observation
 from agent.render import Rendered, render
 from cdi import codec, schema, validation
-from cdi.model import ContainerEdits, Device, DeviceNode, Spec
+from cdi.model import ContainerEdits, Device, DeviceNode, Mount, Spec
 from tests.agent.fakes import FakeDevice, usb
 
 if TYPE_CHECKING:
@@ -407,3 +408,136 @@ def test_the_same_devices_give_the_same_valid_bytes_in_any_order(
     assert again.spec is not None
     assert codec.encode(again.spec) == data
     assert rendered(wanted, *devices, before=one.spec).spec == one.spec
+
+
+def modem(name: str, port: str = "1-1", **attributes: str) -> FakeDevice:
+    return FakeDevice(node=f"/dev/{name}", subsystem="tty", ancestors=(usb(port, **attributes),))
+
+
+def grouped(**changes: Any) -> DeviceClass:
+    return replace(device_class("{serial|usb:port}"), group_by="usb", **changes)
+
+
+NODES = (modem("cdc-wdm0", serial="Q"), modem("ttyUSB0", serial="Q"), modem("ttyUSB1", serial="Q"))
+
+
+def test_the_nodes_of_a_group_are_one_device_in_node_order() -> None:
+    one = rendered(grouped(requires=3), *NODES, modem("ttyUSB9", "1-2"))
+    assert one.spec is not None
+    assert [(offer.name, offer.nodes, offer.present) for offer in one.offers] == [
+        ("1-2", ("/dev/ttyUSB9",), False),
+        ("Q", ("/dev/cdc-wdm0", "/dev/ttyUSB0", "/dev/ttyUSB1"), True),
+    ]
+
+
+def test_a_group_gets_its_unseen_nodes_back() -> None:
+    before = rendered(grouped(), *NODES).spec
+    one = rendered(grouped(requires=3), *NODES[1:], before=before, blind=(Blind("/dev/cdc-wdm0", "x"),))
+    assert one.spec == before
+    assert (one.offers[0].present, one.offers[0].kept) == (True, True)
+
+
+def test_a_group_loses_the_nodes_that_are_gone() -> None:
+    before = rendered(grouped(), *NODES).spec
+    (offer,) = rendered(grouped(requires=3), *NODES[1:], before=before).offers
+    assert (offer.nodes, offer.present) == (("/dev/ttyUSB0", "/dev/ttyUSB1"), False)
+
+
+def test_two_nodes_of_a_group_at_one_path_are_left_out_with_a_warning() -> None:
+    one = rendered(grouped(node=device_class(path="/dev/modem").node), *NODES)
+    assert one.spec is None
+    assert "has two nodes at /dev/modem in the container" in warned(one)
+
+
+def test_a_device_that_nothing_groups_is_left_out_with_a_warning() -> None:
+    one = rendered(grouped(), FakeDevice(node="/dev/ttyS0"))
+    assert one.spec is None
+    assert "/dev/ttyS0: is left out, since nothing groups it by usb" in warned(one)
+
+
+def test_all_is_one_more_device_with_every_node() -> None:
+    one = rendered(replace(device_class(path="/dev/x/{name}"), all_name="all"), A0, B1)
+    assert [(offer.name, offer.nodes) for offer in one.offers] == [
+        ("A", ("/dev/ttyUSB0",)),
+        ("B", ("/dev/ttyUSB1",)),
+        ("all", ("/dev/ttyUSB0", "/dev/ttyUSB1")),
+    ]
+    assert one.spec is not None
+    assert [node.path for node in one.spec.devices[2].container_edits.device_nodes] == ["/dev/ttyUSB0", "/dev/ttyUSB1"]
+
+
+def test_only_all_needs_no_names() -> None:
+    one = rendered(replace(device_class("{ID_NOTHING}"), all_name="all", only_all=True), A0, A1)
+    assert [(offer.name, offer.nodes) for offer in one.offers] == [("all", ("/dev/ttyUSB0", "/dev/ttyUSB1"))]
+    assert (one.problems, one.warnings) == ((), ())
+    before = one.spec
+    again = rendered(
+        replace(device_class("x"), all_name="all", only_all=True),
+        A0,
+        before=before,
+        blind=(Blind("/dev/ttyUSB1", "x"),),
+    )
+    assert again.spec == before
+
+
+def test_without_devices_there_is_no_all() -> None:
+    assert rendered(replace(device_class(), all_name="all")).spec is None
+
+
+def test_a_member_may_not_be_named_as_all_is() -> None:
+    one = rendered(replace(device_class("all"), all_name="all"), A0)
+    assert "has the name of the device that holds all others, 'all'" in told(one)
+
+
+def edits_template(**texts: Any) -> EditsTemplate:
+    edits = ContainerEdits(**texts)
+    parts = [*edits.env, *(text for mount in edits.mounts for text in (mount.host_path, mount.container_path))]
+    return EditsTemplate(
+        edits=edits, templates={text: templates.parse(text, extra=templates.IN_EDITS) for text in parts if "{" in text}
+    )
+
+
+def test_edits_of_each_device_are_filled_from_its_facts() -> None:
+    wanted = edits_template(
+        env=("ID={serial}", "NODE={devnode}", "FIXED=1"),
+        mounts=(Mount(host_path="/var/lib/{name}", container_path="/data"),),
+    )
+    one = rendered(replace(device_class(), device_edits=wanted), A0)
+    assert one.spec is not None
+    edits = one.spec.devices[0].container_edits
+    assert edits.env == ("ID=A", "NODE=ttyUSB0", "FIXED=1")
+    assert edits.mounts == (Mount(host_path="/var/lib/A", container_path="/data"),)
+
+
+def test_what_several_nodes_of_a_group_say_alike_is_said_once() -> None:
+    one = rendered(grouped(device_edits=edits_template(env=("ID={name}", "NODE={devnode}"))), *NODES[:2])
+    assert one.spec is not None
+    assert one.spec.devices[0].container_edits.env == ("ID=Q", "NODE=cdc-wdm0", "NODE=ttyUSB0")
+
+
+@pytest.mark.parametrize("word", ["../../etc", "/etc/shadow", "..", "a\nLD_PRELOAD=/x", "\x1b[2J", "x" * 10_000])
+def test_a_devices_word_in_an_edit_is_harmless(word: str) -> None:
+    wanted = edits_template(
+        env=("ID={ID_X}",), mounts=(Mount(host_path="/var/lib/{ID_X}/x", container_path="/data/{ID_X}"),)
+    )
+    one = rendered(replace(device_class("n"), device_edits=wanted), FakeDevice(properties={"ID_X": word}))
+    assert one.spec is not None
+    edits = one.spec.devices[0].container_edits
+    assert edits.env[0].isprintable()
+    assert len(edits.env) == 1
+    assert edits.mounts[0].host_path.count("/") == 4
+    assert "/../" not in edits.mounts[0].host_path
+    assert validation.check(one.spec) == ()
+
+
+def test_a_device_without_a_fact_of_its_edits_is_left_out_with_a_warning() -> None:
+    one = rendered(replace(device_class("n"), device_edits=edits_template(env=("ID={ID_X}",))), A0)
+    assert one.spec is None
+    assert "nothing is there for {ID_X}" in warned(one)
+
+
+def test_a_name_that_only_the_kernel_gives_is_warned_of() -> None:
+    wanted = replace(device_class(), name=templates.parse(DEFAULT_NAME))
+    assert "devices are named after the kernel's names (ttyUSB0)" in warned(rendered(wanted, serial(0)))
+    assert rendered(wanted, A0).warnings == ()
+    assert rendered(device_class("{sysname}"), A0).warnings == ()

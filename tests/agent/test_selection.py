@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from agent import templates
-from agent.config.settings import DeviceClass, Selector
+from agent.config.settings import DeviceClass, Parent, Selector
 from agent.host import Unreadable
-from agent.patterns import path_pattern, value_pattern
+from agent.patterns import Pattern, path_pattern, value_pattern
 from agent.selection import checks, fits, takes
-from tests.agent.fakes import FakeDevice
+from tests.agent.fakes import FakeAncestor, FakeDevice, pci, usb
 
 DISK = FakeDevice(
     node="/dev/dm-3",
@@ -18,6 +18,89 @@ DISK = FakeDevice(
     mountpoints=("/", "/boot"),
 )
 STRANGER = FakeDevice(node="/opt/x", subsystem="", syspath="")
+
+
+MODEM = FakeDevice(
+    node="/dev/ttyUSB2",
+    subsystem="tty",
+    driver="option",
+    tags=frozenset({"systemd", "modem"}),
+    ancestors=(
+        FakeAncestor(sysname="1-1:1.2", subsystem="usb", devtype="usb_interface", driver="option"),
+        usb("1-1", idVendor="2c7c", idProduct="0125", manufacturer="Quectel", serial="Q1"),
+        FakeAncestor(sysname="usb1", subsystem="usb", devtype="usb_device", attributes={"manufacturer": "Linux"}),
+        pci("0000:00:14.0", vendor="0x8086", **{"class": "0x0c0330"}),
+    ),
+)
+
+
+def globs(text: str) -> tuple[Pattern, ...]:
+    return tuple(map(value_pattern, text.split()))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fit"),
+    [
+        (Selector(sysname=globs("ttyUSB*")), True),
+        (Selector(sysname=globs("ttyACM*")), False),
+        (Selector(driver=globs("option")), True),
+        (Selector(driver=globs("ftdi*")), False),
+        (Selector(tags=globs("modem")), True),
+        (Selector(tags=globs("uaccess m*")), True),
+        (Selector(tags=globs("uaccess")), False),
+        (Selector(usb={"vendor": globs("2c7c"), "product": globs("0125")}), True),
+        (Selector(usb={"serial": globs("*"), "port": globs("1-*")}), True),
+        (Selector(usb={"vendor": globs("0403")}), False),
+        (Selector(pci={"address": globs("0000:00:*"), "vendor": globs("8086"), "class": globs("0c03*")}), True),
+        (Selector(pci={"device": globs("*")}), False),
+        (Selector(parent=Parent(subsystem=globs("usb"), attributes={"manufacturer": globs("Quectel")})), True),
+        (Selector(parent=Parent(attributes={"manufacturer": globs("Linux")})), True),
+        (Selector(parent=Parent(sysname=globs("0000:*"), subsystem=globs("pci"))), True),
+        (Selector(parent=Parent(driver=globs("option"))), True),
+        (Selector(parent=Parent(sysname=globs("0000:*"), subsystem=globs("usb"))), False),
+        (Selector(parent=Parent(sysname=globs("ttyUSB2"))), False),
+        (Selector(subsystem=globs("tty"), usb={"vendor": globs("2c7c")}, driver=globs("x")), False),
+    ],
+)
+def test_a_selector_knows_what_a_device_hangs_on(wanted: Selector, *, fit: bool) -> None:
+    assert fits(wanted, MODEM) is fit
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Selector(driver=globs("*")),
+        Selector(tags=globs("*")),
+        Selector(usb={"vendor": globs("*")}),
+        Selector(pci={"address": globs("*")}),
+        Selector(parent=Parent(subsystem=globs("*"))),
+    ],
+)
+def test_a_fact_that_is_not_there_fits_nothing(wanted: Selector) -> None:
+    assert not fits(wanted, STRANGER)
+
+
+def test_a_parent_that_fails_is_explained_by_the_one_that_came_furthest() -> None:
+    parent = Parent(subsystem=globs("usb"), sysname=globs("1-1"), attributes={"manufacturer": globs("Sierra")})
+    (check,) = checks(Selector(parent=parent), MODEM)
+    assert (check.key, check.found, check.fits) == ("parent.attributes.manufacturer", ("Quectel",), False)
+
+
+@pytest.mark.parametrize(
+    ("group_by", "subsystem", "taken"), [(None, "", True), ("usb", "", False), ("usb", "usb", True)]
+)
+def test_the_raw_node_of_a_usb_device_joins_a_group_only_when_asked_for(
+    group_by: str | None, subsystem: str, *, taken: bool
+) -> None:
+    raw = FakeDevice(node="/dev/bus/usb/001/002", subsystem="usb", ancestors=(usb("1-1", idVendor="2c7c"),))
+    one = DeviceClass(
+        kind="acme.com/modem",
+        origin="",
+        name=templates.parse("{serial}"),
+        selects=(Selector(usb={"vendor": globs("2c7c")}, subsystem=globs(subsystem)),),
+        group_by=group_by,
+    )
+    assert takes(one, raw) is taken
 
 
 def selector(

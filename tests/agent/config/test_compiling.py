@@ -116,6 +116,48 @@ FAULTS = [
     ),
 ]
 
+FAULTS += [
+    (MODEM + "requires = 2", "1.toml:4:1: class[0].requires: counts the nodes of a group, and there is no group_by; "),
+    (MODEM + "requires = 0", "1.toml:4:1: class[0].requires: "),
+    (MODEM + "requires = true", "1.toml:4:1: class[0].requires: must be a whole number, not true or false; "),
+    (MODEM + 'group_by = "bus"', "1.toml:4:1: class[0].group_by: 'bus' is nothing to group by; write "),
+    (MODEM + 'group_by = "parent:"', "1.toml:4:1: class[0].group_by: 'parent:' is nothing to group by; write "),
+    (MODEM + "only_all = true", "1.toml:4:1: class[0].only_all: there is no device to write, since all is not set; "),
+    (MODEM + 'all = "-"', "1.toml:4:1: class[0].all: device name '-' does not begin with a letter or digit; "),
+    (MODEM + 'all = ""', "1.toml:4:1: class[0].all: the device name is empty; "),
+    (in_select("usb = {}"), "1.toml:4:1: class[0].select[0].usb: has no key, and would fit every device on the bus; "),
+    (in_select("pci = {}"), "1.toml:4:1: class[0].select[0].pci: has no key, and would fit every device on the bus; "),
+    (in_select("parent = {}"), "1.toml:4:1: class[0].select[0].parent: has no key, and would fit every ancestor; "),
+    (
+        in_select("usb.vendor = []"),
+        "1.toml:4:1: class[0].select[0].usb.vendor: is a list without a glob, which nothing",
+    ),
+    (in_select('usb.vendro = "x"'), "1.toml:4:1: class[0].select[0].usb.vendro: unknown key; did you mean 'vendor'?"),
+    (in_select('pci.class = "["'), "1.toml:4:1: class[0].select[0].pci.class: this glob cannot be used: '[' has an un"),
+    (in_select("usb = 1"), "1.toml:4:1: class[0].select[0].usb: must be a table, not a whole number; write a table"),
+    (
+        in_select('parent = { attributes = { "/x" = "y" } }'),
+        '1.toml:4:27: class[0].select[0].parent.attributes."/x": is no path inside the device\'s directory; ',
+    ),
+    (
+        MODEM + 'deviceEdits.env = ["A={sysnam}"]',
+        "1.toml:4:20: class[0].deviceEdits.env[0]: this template cannot be used: {sysnam} is not a known field",
+    ),
+    (
+        MODEM + 'deviceEdits.env = ["{sysname}"]',
+        "1.toml:4:20: class[0].deviceEdits.env[0]: ",
+    ),
+    (
+        MODEM + 'deviceEdits.hooks = [{ hookName = "createRuntime", path = "/x/{serial}" }]',
+        "1.toml:4:52: class[0].deviceEdits.hooks[0].path: is part of a hook's command, where no device may have",
+    ),
+    (
+        MODEM + 'deviceEdits.hooks = [{ hookName = "createRuntime", path = "/x", args = ["{serial}"] }]',
+        "1.toml:4:73: class[0].deviceEdits.hooks[0].args[0]: is part of a hook's command, where no device may have a",
+    ),
+    (MODEM + "deviceEdits.enw = []", "1.toml:4:1: class[0].deviceEdits.enw: "),
+]
+
 EDITS = [
     ('env = ["A=1", "B"]', "1.toml:5:15: class[0].device[0].containerEdits.env[1]: "),
     ('env = "A=1"', "1.toml:5:1: class[0].device[0].containerEdits.env: "),

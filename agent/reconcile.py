@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Outcome:
     """What one pass found and did.
 
-    ``changes`` are those made, or with nothing written those to be made; ``problems`` what was left out or held
+    ``changes`` are those made, or unless ``applied`` those to be made; ``problems`` what was left out or held
     though it should not be, ``warnings`` what the configuration leaves out by its own word; ``failures`` the files
     that could not be written; ``pending`` the nodes that udev has yet to work on.
     """
@@ -42,6 +42,7 @@ class Outcome:
     warnings: tuple[Problem, ...] = ()
     failures: tuple[StoreError, ...] = ()
     pending: frozenset[str] = frozenset()
+    applied: bool = True
 
     @property
     def sentence(self) -> str:
@@ -51,10 +52,9 @@ class Outcome:
         text = f"{_count(devices, 'device')} of {_count(kinds, 'kind')}"
         written = sum(isinstance(change, Write) for change in self.changes)
         removed = sum(isinstance(change, Remove) for change in self.changes)
+        verbs = ("written", "removed") if self.applied else ("to write", "to remove")
         done = [
-            f"{_count(number, 'spec')} {verb}"
-            for number, verb in ((written, "written"), (removed, "removed"))
-            if number
+            f"{_count(number, 'spec')} {verb}" for number, verb in zip((written, removed), verbs, strict=True) if number
         ]
         done += [f"{_count(len(self.failures), 'failure')}"] if self.failures else []
         return f"{text}: {', '.join(done)}" if done else f"{text}: nothing to change"
@@ -107,6 +107,7 @@ class Reconciler:
             problems=(*(problem for one in rendered for problem in one.problems), *problems),
             warnings=tuple(warning for one in rendered for warning in one.warnings),
             failures=tuple(failures),
+            applied=writer is not None,
             pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
         )
 

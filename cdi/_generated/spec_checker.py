@@ -1,5 +1,6 @@
 """Made by tests.cdi.generate from the schema; never edited."""
 # mypy: ignore-errors
+SCHEMA_SHA256 = "3295475f7e653236c493fbc5622efd5ec306dcc534d9914cae7b4f0048137443"
 VERSION = "2.22.3"
 import re
 class JsonSchemaValueException(ValueError):

@@ -2,6 +2,6 @@
 
 No Python library reads this dialect: it refuses escaped slashes and surrogates, which JSON has; it takes ``08`` as 8,
 ``y`` as true and ``!!set`` as a map; it stops reading behind the first document, whatever follows. So it is spelt out
-here, from characters (:mod:`~cdi.text.characters`) through tokens (:mod:`~cdi.text.scanner`), nodes
-(:mod:`~cdi.text.nodes`) and scalars (:mod:`~cdi.text.scalars`) to a tree of plain values (:mod:`~cdi.text.tree`).
+here: characters (``characters``, ``cursor``), tokens (``tokens``, ``scanner``, ``properties``, ``styles``), nodes
+(``nodes``), scalars (``scalars``), and the tree of plain values that comes of them (``tree``).
 """

@@ -8,7 +8,8 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from cdi.text.characters import Characters, TextError
-from cdi.text.scanner import Kind, Scanner, Token
+from cdi.text.scanner import Scanner
+from cdi.text.tokens import Kind, Token
 
 # No spec is nested deeper than ten; the limit keeps bombs from filling the stack.
 DEPTH = 128

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2) + "\n"
 
 
+def digest() -> str:
+    """Return what tells this schema from others; the checker says which one it was made from."""
+    return hashlib.sha256(schema_text().encode()).hexdigest()
+
+
 def checker_text() -> str:
     """Return the checker's source, which needs nothing but the standard library."""
     code: str = fastjsonschema.compile_to_code(_inlined(schema()), use_formats=False, detailed_exceptions=False)
@@ -80,6 +86,7 @@ def checker_text() -> str:
             raise SystemExit(f"fastjsonschema no longer writes {theirs!r}; look at what it writes now")
         code = code.replace(theirs, ours)
     head = '"""Made by tests.cdi.generate from the schema; never edited."""\n# mypy: ignore-errors\n'
+    head += f'SCHEMA_SHA256 = "{digest()}"\n'
     return f"{head}{code}\n"
 
 

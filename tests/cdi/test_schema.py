@@ -1,10 +1,12 @@
 from typing import Any
 
+import fastjsonschema
 import jsonschema
 import pytest
 from hypothesis import given
 
 from cdi import codec, schema, validation, wire
+from cdi._generated import spec_checker
 from cdi.errors import CDIError
 from cdi.model import Spec
 from tests.cdi import cases, generate
@@ -14,7 +16,9 @@ from tests.cdi.strategies import SOUND_SPECS, SPECS
 def test_what_is_made_is_up_to_date() -> None:
     advice = "run python -m tests.cdi.generate"
     assert generate.SCHEMA_PATH.read_text() == generate.schema_text(), advice
-    assert generate.CHECKER_PATH.read_text() == generate.checker_text(), advice
+    assert generate.digest() == spec_checker.SCHEMA_SHA256, advice
+    if fastjsonschema.VERSION == spec_checker.VERSION:  # another one may write the same checks otherwise
+        assert generate.CHECKER_PATH.read_text() == generate.checker_text(), advice
 
 
 def test_the_schema_is_one() -> None:

@@ -1,7 +1,8 @@
 import pytest
 
 from cdi.text.characters import Characters, TextError
-from cdi.text.scanner import Kind, Scanner
+from cdi.text.scanner import Scanner
+from cdi.text.tokens import Kind
 
 
 def tokens(text: str) -> list[str]:

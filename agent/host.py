@@ -153,10 +153,10 @@ def _attribute(device: HostDevice, path: str) -> str | None:
 
 
 def _usb(device: HostDevice, name: str) -> str | None:
-    usb = device.ancestor("usb", "usb_device")
+    usb = device.ancestor("usb", "usb_interface" if name == "interface" else "usb_device")
     if usb is None:
         return None
-    if name == "port":
+    if name in ("port", "interface"):
         return usb.sysname
     return usb.attribute({"vendor": "idVendor", "product": "idProduct", "serial": "serial"}[name])
 
@@ -179,11 +179,13 @@ def _link(device: HostDevice) -> str | None:
     """Return the base name of the best stable link.
 
     A by-id link of a device without a serial number is shared by all devices of its model: the last one
-    plugged has it. Device mapper's ids are unique by themselves.
+    plugged has it. Device mapper's ids are unique by themselves. Where udev gives several devices one link, it
+    counts for each of them: else a clone would take the name of the original just by being plugged later.
     """
     unique = bool(device.properties.get("DM_UUID") or _serial(device))
+    links = sorted({*device.links, *device.properties.get("DEVLINKS", "").split()})
     for directory in ("by-id", "by-path") if unique else ("by-path",):
-        for link in device.links:
+        for link in links:
             parent, _, name = link.rpartition("/")
             if parent.endswith("/" + directory):
                 return name

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import templates
-from agent.config.settings import DEFAULT_GROUP_NAME, DEFAULT_NAME
 from agent.grouping import Unit, units
 from agent.host import Blind, Unreadable, fact
 from agent.templates import Choice
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from agent.templates import Template
 
 _TELLING = ("serial", "usb:port", "pci:address", "link", "sysname")  # facts that tell two devices apart
-_DEFAULTS = (DEFAULT_NAME, DEFAULT_GROUP_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,7 @@ class _Renderer:
                 f"has no name, since nothing is there for {raw}",
                 'add a field that it has to the class\'s name, such as "|sysname}"',
             )
-        if self.device_class.name.text in _DEFAULTS and raw == unit.fact("sysname") and raw[-1:].isdigit():
+        if self.device_class.name.last_resort == "sysname" and raw == unit.fact("sysname") and raw[-1:].isdigit():
             self.unstable.append(raw)
         return templates.device_name(raw)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PLAIN = ("sysname", "number", "subsystem", "driver", "major", "minor", "link", "serial")
-USB = tuple(f"usb:{fact}" for fact in ("vendor", "product", "serial", "port"))
+USB = tuple(f"usb:{fact}" for fact in ("vendor", "product", "serial", "port", "interface"))
 PCI = tuple(f"pci:{fact}" for fact in ("address", "vendor", "device", "class"))
 IN_EDITS = ("name", "devnode")
 NAME_LIMIT = 56  # leaves room for a share's "::742" in the 63 characters of a kubelet device id
@@ -48,6 +48,12 @@ class Template:
     def fields(self) -> frozenset[str]:
         """Every field that the template may ask for."""
         return frozenset(field for piece in self.pieces if isinstance(piece, Choice) for field in piece.fields)
+
+    @property
+    def last_resort(self) -> str:
+        """The field that is asked for only where those before it are not there; empty without."""
+        ends = (piece.fields[-1] for piece in self.pieces if isinstance(piece, Choice) and len(piece.fields) > 1)
+        return next(ends, "")
 
     def fill(self, fact: Callable[[str], str | None], clean: Callable[[str], str] = str) -> str | Choice:
         """Fill in the facts, each passed through ``clean``; returns the first choice for which nothing is there."""

@@ -64,6 +64,7 @@ class Usb:
     product: Globs = _key("product id, four hexadecimal digits", default=())
     serial: Globs = _key("serial number; `*` means that it has one", default=())
     port: Globs = _key("where it is plugged in, such as `1-1.4`", default=())
+    interface: Globs = _key("which of its interfaces the node is of, such as `1-1.4:1.0`", default=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,14 +52,8 @@ class Disks:
             yield from self._linked(f"{device.syspath}/slaves")
 
     def _linked(self, directory: str) -> Iterator[KernelDevice]:
-        for name in self._names(directory):
+        for name in self._look.listed(directory):
             yield self._look.kernel(os.path.realpath(f"{directory}/{name}"))
-
-    def _names(self, directory: str) -> tuple[str, ...]:
-        names = self._look.tree.names(directory)
-        if directory in self._look.tree.blind:
-            raise Unreadable(directory, self._look.tree.blind[directory].reason)
-        return names
 
     @cached_property
     def _mounted(self) -> Mapping[str, set[str]]:
@@ -98,9 +92,9 @@ class Disks:
     def _beside(self, members: list[KernelDevice]) -> Iterator[KernelDevice]:
         """Yield all members of the btrfs that these are of."""
         top = f"{self._look.roots.sys}/fs/btrfs"
-        for name in self._names(top):
+        for name in self._look.listed(top):
             directory = f"{top}/{name}/devices"
-            if any(one.sysname.replace("/", "!") in self._names(directory) for one in members):
+            if any(one.sysname.replace("/", "!") in self._look.listed(directory) for one in members):
                 yield from self._linked(directory)
 
     def _at(self, path: str) -> Iterator[KernelDevice]:
@@ -109,7 +103,7 @@ class Disks:
             yield device.kernel
 
     def _all(self) -> Iterator[KernelDevice]:
-        for number in self._names(f"{self._look.roots.sys}/dev/block"):
+        for number in self._look.listed(f"{self._look.roots.sys}/dev/block"):
             device = self._look.numbered("block", number)
             if device is not None:
                 yield device

@@ -156,6 +156,13 @@ class Look:
             self._kernel[syspath] = KernelDevice(self, syspath)
         return self._kernel[syspath]
 
+    def listed(self, directory: str) -> tuple[str, ...]:
+        """List a directory, sorted; one that is not there is empty. Raises `Unreadable`."""
+        names = self.tree.names(directory)
+        if directory in self.tree.blind:
+            raise Unreadable(directory, self.tree.blind[directory].reason)
+        return names
+
     def links(self, node: str) -> tuple[str, ...]:
         """Return all links to a node: those below ``/dev``, and those that patterns outside it have met."""
         return tuple(sorted(self._dev_links.get(node, set()) | self._outer_links.get(node, set())))
@@ -249,11 +256,22 @@ class KernelDevice:
             raise Unreadable(full, _reason(error)) from None
 
     def lineage(self) -> Iterator[KernelDevice]:
-        """Yield the device and its ancestors, nearest first."""
+        """Yield the device and its ancestors, nearest first; a VFIO group stands below the function it hands out."""
         path, top = self.syspath, f"{self._look.roots.sys}/devices"
         while path.startswith(top + "/"):
             yield self._look.kernel(path)
             path = os.path.dirname(path)
+        if self.subsystem == "vfio" and (function := self._handed_out()):
+            yield from function.lineage()
+
+    def _handed_out(self) -> KernelDevice | None:
+        """Return the first PCI function of this VFIO group; the group's number may be another after a reboot."""
+        members = f"{self._look.roots.sys}/kernel/iommu_groups/{self.sysname}/devices"
+        for name in self._look.listed(members):
+            function = self._look.kernel(os.path.realpath(f"{members}/{name}"))
+            if function.subsystem == "pci" and "vfio" in function.driver:  # a bridge may be in the group, too
+                return function
+        return None
 
     def ancestor(self, subsystem: str, devtype: str) -> KernelDevice | None:
         """See `agent.host.HostDevice.ancestor`."""

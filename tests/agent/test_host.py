@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from agent.host import Blind, Unreadable, fact
-from tests.agent.fakes import FakeDevice, pci, usb
+from tests.agent.fakes import FakeAncestor, FakeDevice, pci, usb
 
+INTERFACE = FakeAncestor(sysname="1-1.4:1.2", subsystem="usb", devtype="usb_interface")
 DONGLE = FakeDevice(
     node="/dev/ttyUSB12",
     major=188,
@@ -14,7 +15,11 @@ DONGLE = FakeDevice(
     links=("/dev/serial/by-id/usb-FTDI_A1-if00", "/dev/serial/by-path/pci-0-usb-0:1", "/dev/modem"),
     properties={"ID_PATH": "pci-0-usb-0:1"},
     attributes={"device/latency": "16"},
-    ancestors=(usb("1-1.4", idVendor="0403", idProduct="6001", serial="A1"), pci("0000:00:14.0", vendor="0x8086")),
+    ancestors=(
+        INTERFACE,
+        usb("1-1.4", idVendor="0403", idProduct="6001", serial="A1"),
+        pci("0000:00:14.0", vendor="0x8086"),
+    ),
 )
 BARE = FakeDevice(node="/dev/null", kernel_name="null", subsystem="")
 
@@ -38,6 +43,7 @@ BARE = FakeDevice(node="/dev/null", kernel_name="null", subsystem="")
         ("usb:product", "6001"),
         ("usb:serial", "A1"),
         ("usb:port", "1-1.4"),
+        ("usb:interface", "1-1.4:1.2"),
         ("pci:address", "0000:00:14.0"),
         ("pci:vendor", "8086"),
         ("pci:device", None),
@@ -78,6 +84,8 @@ BY_ID, BY_PATH = "/dev/disk/by-id/model_x", "/dev/disk/by-path/pci-1"
         ({"ID_SERIAL_SHORT": "S"}, (BY_PATH,), "pci-1"),
         ({}, (BY_ID, BY_PATH), "pci-1"),
         ({}, (BY_ID,), None),
+        ({"DEVLINKS": f"{BY_PATH} {BY_ID}"}, (BY_PATH,), "pci-1"),
+        ({"DEVLINKS": f"{BY_PATH} {BY_ID}", "ID_SERIAL_SHORT": "S"}, (BY_PATH,), "model_x"),
         ({}, ("/dev/disk/by-uuid/u", "/dev/cdrom"), None),
         ({"ID_SERIAL_SHORT": "S"}, (), None),
         ({"ID_SERIAL_SHORT": "S"}, ("/dev/xby-id/x",), None),

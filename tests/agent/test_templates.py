@@ -41,6 +41,14 @@ def test_a_template_is_filled_from_facts(text: str, filled: str) -> None:
     assert parse(text).fill(FACTS.get) == filled
 
 
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [("{sysname}", ""), ("x", ""), ("{ID_PATH|sysname}", "sysname"), ("x{serial}-{link|serial|ID_PATH}", "ID_PATH")],
+)
+def test_a_template_knows_what_it_asks_for_last(text: str, field: str) -> None:
+    assert parse(text).last_resort == field
+
+
 @pytest.mark.parametrize("text", ["{ID_MODEL}", "x{sysname}-{ID_PATH|ID_MODEL}", "{ID_PATH}"])
 def test_a_template_without_its_facts_names_the_choice_that_has_none(text: str) -> None:
     missing = parse(text).fill(FACTS.get)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,13 +39,12 @@ NUMBERS = {disk.rpartition("/")[2]: f"8:{number}" for number, disk in enumerate(
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Block devices as sysfs shows them, and what is mounted; ``look`` has no node but for those it is told of."""
+    """Block devices as sysfs shows them, and what is mounted."""
 
     top: Path
     mountinfo: str | None = ROOT
     swaps: str | None = None
     others: str | None = None
-    nodes: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -152,4 +151,4 @@ def test_a_file_system_on_disks_that_are_not_there_to_see_decides_nothing(tmp_pa
 
 def test_mounts_that_cannot_be_read_decide_nothing(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="mountinfo: no such file"):
-        replace(Machine(tmp_path), mountinfo=None).with_the_same_disk("/")
+        Machine(tmp_path, None).with_the_same_disk("/")

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.config import places
 from agent.config.settings import Settings
@@ -24,7 +24,7 @@ from agent.watch import Files, Interest, Uevents, Wake
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from agent.plan import Change
     from agent.reconcile import Outcome
@@ -75,16 +75,14 @@ async def load(options: Options) -> Settings:
 class Agent:
     """Keeps one spec directory true until it is told to stop."""
 
-    def __init__(self, options: Options, settings: Settings) -> None:
+    def __init__(self, options: Options) -> None:
         self._options = options
         self._udev = UdevDatabase()
         self._stopping = False
         self._reload = False
         self._failures = 0
         self._told = _Told()
-        self._adopt(settings)
-        self._config = _config_signature(options)
-        self.wake = Wake(settings.settle)
+        self._fault: BaseException | None = None
 
     def _adopt(self, settings: Settings) -> None:
         self.settings = settings
@@ -97,9 +95,16 @@ class Agent:
         """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 
         Raises:
+            CDIError: at the start, when the configuration cannot be used.
             StoreError: at the start, when another process has the spec directory or it may not be written.
         """
-        self._listen_to_signals()
+        self._config = _config_signature(self._options)  # before it is read: a change meanwhile must show
+        self._adopt(await load(self._options))
+        if self.settings.log == "json":
+            for handler in _log.handlers:
+                handler.setFormatter(JsonLines())
+        self.wake = Wake(self.settings.settle)
+        self._listen()
         self._take_directory()
         files = Files(self.wake.up)
         uevents = Uevents(self._udev, self.wake.up, self._nodeless_matters) if self._udev.available else None
@@ -113,6 +118,8 @@ class Agent:
             if uevents:
                 uevents.start()  # before the first look, so that nothing falls in between
             while not self._stopping:
+                if self._fault:
+                    raise self._fault
                 await self._refresh_settings()
                 delay = self._pass()
                 files.watch(self._wanted())
@@ -123,11 +130,17 @@ class Agent:
                 self._writer.close()
         _log.info("stopped; the specs stay")
 
-    def _listen_to_signals(self) -> None:
+    def _listen(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._break)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _break(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End with the fault of a callback: a watcher that has died would leave us blind."""
+        self._fault = context.get("exception") or RuntimeError(context["message"])
+        self.wake.up()
 
     def _stop(self) -> None:
         self._stopping = True
@@ -210,8 +223,8 @@ class Agent:
         wanted = {self.settings.spec_dir: Interest(self._spec_matters, content=True)}
         for path in places.directories(self._options.config):
             wanted[path] = Interest(_any, content=True)
-        for directory, interest in self._node_directories():
-            wanted.setdefault(directory, interest)
+        for directory, deep in self._node_directories().items():
+            wanted.setdefault(directory, Interest(_any, deep=deep))
         return wanted
 
     def _spec_matters(self, path: str) -> bool:
@@ -228,13 +241,16 @@ class Agent:
             for pattern in selector.subsystem
         )
 
-    def _node_directories(self) -> Iterator[tuple[str, Interest]]:
+    def _node_directories(self) -> dict[str, bool]:
+        """Name the directories that patterns are below, and whether what is below them in turn matters."""
+        directories: dict[str, bool] = {}
         for device_class in self.settings.classes:
             for selector in device_class.selects:
                 for pattern in selector.devnode:
                     directory = globs.watched_directory(pattern)
                     deep = "/" in pattern.text[len(directory) + 1 :] and not f"{directory}/".startswith("/dev/")
-                    yield directory, Interest(_any, deep=deep)
+                    directories[directory] = deep or directories.get(directory, False)
+        return directories
 
 
 def _any(_path: str) -> bool:
@@ -316,12 +332,4 @@ def serve(options: Options) -> None:
         StoreError: the spec directory is another's, or may not be written.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a configuration to read again
-    asyncio.run(_serve(options))
-
-
-async def _serve(options: Options) -> None:
-    settings = await load(options)
-    if settings.log == "json":
-        for handler in _log.handlers:
-            handler.setFormatter(JsonLines())
-    await Agent(options, settings).run()
+    asyncio.run(Agent(options).run())

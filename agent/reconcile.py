@@ -17,7 +17,7 @@ from cdi import codec, schema, specdirs, validation
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from agent.config.settings import DeviceClass, Settings
     from agent.discovery.udev import UdevDatabase
@@ -117,8 +117,11 @@ class Reconciler:
         return observe(settings.classes, Look(self._roots, self._udev.fresh() if self._udev else None))
 
     def _decide(
-        self, rendered: Iterable[Rendered], present: Mapping[str, bytes | None]
+        self, rendered: Sequence[Rendered], present: Mapping[str, bytes | None]
     ) -> tuple[tuple[Change, ...], list[Problem]]:
+        self._last = {
+            one.kind: self._last[one.kind] for one in rendered if one.kind in self._last and (one.spec or one.held)
+        }
         desired: dict[str, bytes] = {}
         held = set()
         problems: list[Problem] = []

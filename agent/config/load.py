@@ -84,7 +84,7 @@ def settings_of(sources: tuple[Source, ...]) -> Settings:
     if problems := [merged.problem(path, *_NO_GLOB) for path in _without_glob(merged.document)]:
         raise ConfigError(*problems)
     config = _adapter().validate_python(merged.document)
-    settings, faults = compiling.compile_config(config, merged.place)
+    settings, faults = compiling.compile_config(config, lambda path: _place(*merged.written(path)))
     if faults:
         raise ConfigError(*(merged.problem(*fault) for fault in faults))
     return dataclasses.replace(
@@ -136,8 +136,10 @@ class Merged:
             case ("class", int(index), *rest) if index < len(self._classes):
                 source, own = self._classes[index]
                 preset = self._presets.get(index)
-                if preset and _has(preset.document, ("class", 0, *rest)) and not _has(
-                    source.document, ("class", own, *rest)
+                if (
+                    preset
+                    and _has(preset.document, ("class", 0, *rest))
+                    and not _has(source.document, ("class", own, *rest))
                 ):
                     return preset, ("class", 0, *rest)
                 return source, ("class", own, *rest)
@@ -154,8 +156,17 @@ class Merged:
 
     def problem(self, path: Path, message: str, hint: str) -> Problem:
         """Return a fault of the merged document with file, line, column and key."""
-        _, own = self.origin(path)
-        return Problem(f"{self.place(path)}: {spelled(own)}" if own else self.place(path), message, hint)
+        source, own = self.written(path)
+        where = _place(source, own)
+        return Problem(f"{where}: {spelled(own)}" if own else where, message, hint)
+
+    def written(self, path: Path) -> tuple[Source, Path]:
+        """Return as `origin`, but of a class always the user's own file: no preset is at fault, its use may be."""
+        match path:
+            case ("class", int(index), *rest) if index < len(self._classes):
+                source, own = self._classes[index]
+                return source, ("class", own, *rest)
+        return self.origin(path)
 
 
 def _refuse_wild(source: Source) -> None:

@@ -255,6 +255,13 @@ def test_a_preset_used_twice_stays_as_it_was() -> None:
     assert again.node.permissions == "rw"
 
 
+def test_one_preset_twice_names_both_uses() -> None:
+    (told,) = faults('[[class]]\npreset = "kvm"\n[[class]]\npreset = "kvm"\n')
+    assert told.startswith(
+        "1.toml:3:1: class[1].kind: 'cdi-sync/kvm' is the kind of another class already, at 1.toml:1:1;"
+    )
+
+
 def test_an_unknown_preset_is_one_fault() -> None:
     (told,) = faults('[[class]]\npreset = "kvn"')
     assert told.startswith("1.toml:2:1: class[0].preset: there is no preset 'kvn'; known are dri, fuse, kvm, ")

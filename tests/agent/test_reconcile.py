@@ -215,7 +215,6 @@ def test_a_deleted_file_does_not_make_the_holder_forgotten(bench: Bench, node: N
     assert bench.devices() == {"1": node.path("ttyB")}
 
 
-@pytest.mark.xfail(reason="a reconciler remembers the devices of a class that has none any more")
 @pytest.mark.root
 def test_a_name_that_nobody_holds_any_more_is_free(bench: Bench, node: Node) -> None:
     bench = Bench(bench.path, node)
@@ -230,7 +229,6 @@ def test_a_name_that_nobody_holds_any_more_is_free(bench: Bench, node: Node) -> 
     assert bench.devices() == {}
 
 
-@pytest.mark.xfail(reason="a reconciler remembers the devices of a class that has none any more")
 @pytest.mark.root
 def test_a_directory_that_may_no_longer_be_listed_keeps_its_devices_and_brings_none_back(
     bench: Bench, node: Node

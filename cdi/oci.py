@@ -75,7 +75,10 @@ def apply(edits: ContainerEdits, spec: Mapping[str, Any], look: Look) -> dict[st
     Raises:
         CDIError: a device node is not there, or not of the type that its spec says, or ``spec`` is no OCI spec.
     """
-    edited = copy.deepcopy(dict(spec))
+    try:
+        edited = copy.deepcopy(dict(spec))
+    except RecursionError:
+        raise CDIError(Problem("", "the OCI spec is nested too deep")) from None
     _add_env(edited, edits.env)
     for node in edits.device_nodes:
         _add_node(edited, node, look)

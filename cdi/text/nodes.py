@@ -12,7 +12,7 @@ from cdi.text.scanner import Scanner
 from cdi.text.tokens import Kind, Token
 
 # No spec is nested deeper than ten; the limit keeps bombs from filling the stack.
-DEPTH = 128
+DEPTH = 64
 
 
 class Shape(Enum):

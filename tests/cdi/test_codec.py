@@ -194,6 +194,9 @@ def laughs(levels: int) -> bytes:
         lambda: nested("[", 1_000_000)[: codec.MAX_SIZE],
         lambda: b'{"devices": ' + b"[" * 5_000_000,
         lambda: b"- " * 1_000_000,
+        lambda: b"[a: " * 100_000,
+        lambda: b"[? " * 100_000,
+        lambda: b"{? " * 100_000,
         lambda: b"".join(b" " * depth + b"a:\n" for depth in range(2000)),
         lambda: b"a: {" + b"<<: {" * 100_000,
         lambda: laughs(30),
@@ -220,6 +223,16 @@ def test_bombs_are_refused_in_bounded_time_and_memory(bomb: Callable[[], bytes])
     assert is_refused(data)
     assert time.monotonic() - begin < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1024 * 1024  # KiB
+
+
+def test_nesting_leaves_room_on_the_stack() -> None:
+    def deeper(left: int) -> None:
+        if left:
+            deeper(left - 1)
+        else:
+            assert is_refused(b"[a: " * 1000)
+
+    deeper(sys.getrecursionlimit() - 600)
 
 
 def test_refused_numbers_are_not_converted() -> None:

@@ -199,6 +199,14 @@ def test_what_is_no_oci_spec_is_refused(spec: dict[str, Any], where: str) -> Non
     assert caught.value.problems[0].where == where
 
 
+def test_a_bottomless_spec_is_refused() -> None:
+    spec: dict[str, Any] = {}
+    for _ in range(100_000):
+        spec = {"annotations": spec}
+    with pytest.raises(CDIError, match="nested too deep"):
+        oci.apply(ContainerEdits(), spec, HOST.get)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (

@@ -38,7 +38,14 @@ test: $(VENV)/.dev ## everything; as root also with real devices, udevd, contain
 bench: $(VENV)/.dev ## what it costs here, as a table (ARGS="--output json", ARGS=--quick)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+schema: $(VENV)/.dev ## make what is made from schemas/ and from the configuration's model anew
+	$(BIN)/python -m tests.cdi.generate
+	$(BIN)/python -m agent.config.reference docs/configuration.md
+
+soak: $(VENV)/.dev ## a million mutated inputs against every reader of the library (ARGS=COUNT)
+	$(BIN)/python -m tests.cdi.soak $(ARGS)
+
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help install dev run lint test bench clean
+.PHONY: help install dev run lint test bench schema soak clean

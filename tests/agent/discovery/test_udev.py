@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from agent.discovery.udev import UdevDatabase
+from tests.real import devices
+
+NULL = "/sys/devices/virtual/mem/null"
+
+
+@pytest.fixture
+def database() -> UdevDatabase:
+    database = UdevDatabase()
+    if not database.available:
+        pytest.skip("libudev is not installed")
+    return database
+
+
+def test_a_device_has_the_kernels_properties_whether_udevd_runs_or_not(database: UdevDatabase) -> None:
+    properties = database.properties(NULL)
+    assert properties is not None
+    wanted = {"DEVPATH": "/devices/virtual/mem/null", "DEVNAME": "/dev/null", "MAJOR": "1", "MINOR": "3"}
+    assert {name: properties[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("syspath", ["/sys/devices/virtual/mem/gone", "/sys", "/nowhere", ""])
+def test_what_is_no_device_has_no_properties(database: UdevDatabase, syspath: str) -> None:
+    assert database.properties(syspath) is None
+    assert database.tags(syspath) == frozenset()
+    assert not database.owes(syspath, 0.0)
+
+
+@pytest.mark.root
+def test_without_udevd_nothing_is_waited_for(database: UdevDatabase) -> None:
+    with devices.machine():
+        if os.path.exists("/run/udev/control"):
+            pytest.skip("udevd runs here")
+        assert not database.fresh().running
+        assert not database.owes(NULL, float("inf"))
+        assert database.tags(NULL) == frozenset()

@@ -264,7 +264,8 @@ def test_one_preset_twice_names_both_uses() -> None:
 
 def test_an_unknown_preset_is_one_fault() -> None:
     (told,) = faults('[[class]]\npreset = "kvn"')
-    assert told.startswith("1.toml:2:1: class[0].preset: there is no preset 'kvn'; known are dri, fuse, kvm, ")
+    assert told.startswith("1.toml:2:1: class[0].preset: there is no preset 'kvn'; known are ")
+    assert "kvm" in told
 
 
 @pytest.mark.parametrize("name", files.preset_names())
@@ -280,7 +281,8 @@ def test_every_preset_is_a_class_by_itself(name: str) -> None:
 def test_the_embedded_default_loads() -> None:
     text = (resources.files("agent.presets") / "default.toml").read_text()
     settings = settings_of((parse(files.EMBEDDED, text),))
-    assert {one.kind for one in settings.classes} == {f"cdi-sync/{name}" for name in files.preset_names()}
+    named = ("dri", "fuse", "kvm", "tun", "usb-serial", "video")
+    assert {one.kind for one in settings.classes} == {f"cdi-sync/{name}" for name in named}
     assert (settings.files, settings.spec_dir, settings.resync) == ((), "/etc/cdi", 600.0)
 
 

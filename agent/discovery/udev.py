@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _CONTROL = "/run/udev/control"
+_DATA = "/run/udev/data"
 _QUEUE = "/run/udev/queue"
 
 
@@ -41,7 +42,13 @@ class UdevDatabase:
     def fresh(self) -> UdevDatabase:
         """Forget what was found of udevd itself."""
         self._running = None
+        self.__dict__.pop("_has_data", None)
         return self
+
+    @cached_property
+    def _has_data(self) -> bool:
+        """Whether udevd has ever written down anything; if not, sysfs tells the same in a tenth of the time."""
+        return os.path.isdir(_DATA)
 
     @property
     def running(self) -> bool:
@@ -68,15 +75,15 @@ class UdevDatabase:
 
         A device that udevd never saw (it was there before udevd, and nobody triggered it) is not waited for.
         """
-        if not self.running:
+        if not self.running or not self.available:
             return False
         device = self._device(syspath)
-        if device is None or device.is_initialized:
+        if device is not None and device.is_initialized:
             return False
         return os.path.exists(_QUEUE) or node_changed > _modified(_CONTROL)
 
     def _device(self, syspath: str) -> Any:
-        if not self.available:
+        if not self._has_data or not self.available:
             return None
         try:
             return self._library.Devices.from_sys_path(self._context, syspath)

@@ -182,6 +182,22 @@ VERBS: tuple[Verb, ...] = (
         ),
     ),
     Verb(
+        "import",
+        "translate a peer's configuration into one of ours; what has no equivalent becomes a comment and a warning",
+        "agent.cli.verbs.import_:run",
+        "cdi-sync import power-device-plugin config.json > /etc/cdi-sync/conf.d/power.toml",
+        (
+            argument(
+                "format",
+                metavar="FORMAT",
+                choices=("power-device-plugin", "generic-device-plugin", "smarter-device-manager"),
+                help="power-device-plugin, generic-device-plugin or smarter-device-manager",
+            ),
+            argument("file", metavar="FILE", help="its configuration, or the manifest with it; - is standard input"),
+        ),
+        ("text",),
+    ),
+    Verb(
         "completion",
         "print a script by which a shell completes this program's command line",
         "agent.cli.verbs.completing:completion",

@@ -67,7 +67,7 @@ def units(
         except Unreadable as error:
             unreadable(device, error)
             continue
-        if key is None:
+        if not key:
             alone(device)
             continue
         members.setdefault(key, []).append(device)

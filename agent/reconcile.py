@@ -130,7 +130,12 @@ class Reconciler:
                 held.add(one.file_name)
             if one.spec is None:
                 continue
-            data = codec.encode(one.spec)
+            try:
+                data = codec.encode(one.spec)
+            except CDIError as error:
+                held.add(one.file_name)
+                problems += (problem.within(one.file_name) for problem in error.problems)
+                continue
             if present.get(one.file_name) != data and (faults := _faults(one.file_name, one.spec)):
                 held.add(one.file_name)
                 problems += faults

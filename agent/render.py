@@ -133,8 +133,31 @@ class _Renderer:
         discovered = list(self.discovered())
         if self.device_class.only_all:
             return [*self.declared(), *discovered]
-        candidates = self.unique([*self.declared(), *discovered])
+        candidates = self.without_newcomers(self.unique([*self.declared(), *discovered]))
         return [self.completed(candidate) for candidate in candidates] + list(self.kept(candidates))
+
+    def without_newcomers(self, candidates: list[_Candidate]) -> list[_Candidate]:
+        """Leave out who claims a name whose holder is there and only cannot be looked at.
+
+        A node that udev has yet to work on is no such holder: it is new, and may be anything.
+        """
+        unreadable = [blind for blind in self.unknown if not blind.pending]
+        if not unreadable:
+            return candidates
+        kept = []
+        for candidate in candidates:
+            before = self.previous().get(candidate.device.name)
+            nodes = _nodes(before) if before else set()
+            if candidate.unit and nodes.isdisjoint(candidate.places) and nodes & self.hidden(nodes, unreadable):
+                self.problem(
+                    _shown(candidate),
+                    f"would be named {candidate.device.name!r}, which {' '.join(sorted(nodes))} holds, "
+                    "and that cannot be looked at now",
+                    "see to its permissions and its disk",
+                )
+            else:
+                kept.append(candidate)
+        return kept
 
     def problem(self, node: str, message: str, hint: str) -> None:
         self.problems.append(Problem(f"{self.device_class.kind}: {node}", message, hint))
@@ -281,8 +304,10 @@ class _Renderer:
             if name not in names and name != self.device_class.all_name and self.hidden(nodes) and not nodes & seen:
                 yield _Candidate(tuple(sorted(nodes)), device, kept=True)
 
-    def hidden(self, nodes: Iterable[str]) -> set[str]:
-        return {node for node in nodes if any(blind.covers(node) for blind in self.unknown)}
+    def hidden(self, nodes: Iterable[str], blinds: Iterable[Blind] | None = None) -> set[str]:
+        """Return which nodes were not seen, and may be there."""
+        blinds = self.unknown if blinds is None else blinds
+        return {node for node in nodes if any(blind.covers(node) for blind in blinds)}
 
     def completed(self, candidate: _Candidate) -> _Candidate:
         """Give a group back the nodes that could not be looked at."""

@@ -60,7 +60,7 @@ class Template:
         filled = []
         for piece in self.pieces:
             if isinstance(piece, Choice):
-                value = next(filter(None, map(fact, piece.fields)), None)
+                value = next((found for found in map(fact, piece.fields) if found and not found.isspace()), None)
                 if value is None:
                     return piece
                 filled.append(clean(value))

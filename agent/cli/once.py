@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.terminal import harmless, results, say, table
+from agent.cli.terminal import harmless, say, table
 from agent.config.files import ConfigError
 from agent.config.load import load
 from agent.discovery.udev import UdevDatabase
@@ -64,7 +64,7 @@ def _report(outcome: Outcome, directory: str, options: argparse.Namespace, *, dr
         return
     if options.dry_run:
         for change in outcome.changes:
-            results().writelines(_diff(directory, change))
+            sys.stdout.writelines(_diff(directory, change))
     if options.quiet:
         return
     if not options.dry_run:

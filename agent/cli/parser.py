@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 _EXAMPLE = """\
 examples:
@@ -21,8 +20,7 @@ exit codes:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a verb: what argparse is to be told of it."""
 
     names: tuple[str, ...]
@@ -34,8 +32,7 @@ def argument(*names: str, **options: Any) -> Argument:
     return Argument(names, options)
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(NamedTuple):
     """One verb: ``run`` names, as ``module:function``, what is called with the namespace and returns the exit code.
 
     It is named, not imported, so that no verb pays for another's imports.
@@ -215,12 +212,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser; the namespace it gives has ``run``, the command to call with it."""
+def parser(said: Container[str] | None = None) -> argparse.ArgumentParser:
+    """Return the parser; the namespace it gives has ``run``, the command to call with it.
+
+    ``said``: what the command line will say. Only verbs named there get their arguments, which is most of the work;
+    without it all do.
+    """
     top = _Parser(
         prog="cdi-sync",
-        usage="cdi-sync [--once [--dry-run] [--check]] [options]"
-        + ("\n       cdi-sync VERB [options]" if VERBS else ""),
+        usage="cdi-sync [--once [--dry-run] [--check] [--root DIR]] [options]\n       cdi-sync VERB [options]",
         description="Turns this node's devices into validated CDI specs, and keeps them true event by event.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -231,29 +231,31 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--check", action="store_true", help="with --once: change nothing, exit 3 if anything would change"
     )
-    top.add_argument("--root", metavar="DIR", help="with --once: work on the image below DIR, declared devices only")
+    top.add_argument(
+        "--root", metavar="DIR", type=_path, help="with --once: work on the image below DIR, declared devices only"
+    )
     top.add_argument("--version", action="store_true", help="print the version and exit")
     _add_common(top, ("text", "json"))
     top.set_defaults(
         run=_main_job, config=None, spec_dir=None, state_dir=None, output="text", quiet=False, verbose=False
     )
-    if VERBS:
-        _add_verbs(top)
+    _add_verbs(top, said)
     return top
 
 
 def _add_common(one: argparse.ArgumentParser, forms: tuple[str, ...], *, layered: bool = False) -> None:
     """Add what every command has. Without defaults, so that a verb's parser overrules nothing said before the verb."""
     absent = argparse.SUPPRESS
-    one.add_argument("--config", metavar="FILE", default=absent,
+    one.add_argument("--config", metavar="FILE", default=absent, type=_path,
                      help="use this file instead of /etc/cdi-sync/config.toml and its drop-ins")  # fmt: skip
     if layered:
-        one.add_argument("--spec-dir", metavar="DIR", default=absent, action="append",
+        one.add_argument("--spec-dir", metavar="DIR", default=absent, action="append", type=_path,
                          help="read specs here; again for more, in order of rising priority "
                               "(default /etc/cdi, /var/run/cdi)")  # fmt: skip
     else:
-        one.add_argument("--spec-dir", metavar="DIR", default=absent, help="where the specs go (default /etc/cdi)")
-    one.add_argument("--state-dir", metavar="DIR", default=absent,
+        one.add_argument("--spec-dir", metavar="DIR", default=absent, type=_path,
+                         help="where the specs go (default /etc/cdi)")  # fmt: skip
+    one.add_argument("--state-dir", metavar="DIR", default=absent, type=_path,
                      help="what must survive a restart (default /var/lib/cdi-sync)")  # fmt: skip
     one.add_argument("--output", choices=forms, default=absent, help="form of the results (default text)")
     volume = one.add_mutually_exclusive_group()
@@ -261,7 +263,14 @@ def _add_common(one: argparse.ArgumentParser, forms: tuple[str, ...], *, layered
     volume.add_argument("--verbose", action="store_true", default=absent, help="more of what is seen and decided")
 
 
-def _add_verbs(top: argparse.ArgumentParser) -> None:
+def _path(text: str) -> str:
+    """Refuse an empty path: most likely a shell variable that is not set, and hardly the default that it would mean."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def _add_verbs(top: argparse.ArgumentParser, said: Container[str] | None) -> None:
     rows = top.add_subparsers(title="verbs", metavar="VERB", parser_class=_Parser)
     for verb in VERBS:
         one = rows.add_parser(
@@ -272,10 +281,11 @@ def _add_verbs(top: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        for row in verb.arguments:
-            one.add_argument(*row.names, **row.options)
-        _add_common(one, verb.forms, layered=verb.layered)
         one.set_defaults(run=_calling(verb.run))
+        if said is None or verb.name in said:
+            for row in verb.arguments:
+                one.add_argument(*row.names, **row.options)
+            _add_common(one, verb.forms, layered=verb.layered)
 
 
 def _calling(target: str) -> Callable[[argparse.Namespace], int]:

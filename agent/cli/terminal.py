@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +25,10 @@ def say(text: str) -> None:
     print(harmless(text), file=sys.stderr)
 
 
-def results() -> TextIO:
-    """Return standard output; what its encoding cannot say, it escapes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    return sys.stdout
-
-
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table: in colour on a terminal, in plain columns elsewhere."""
     cleaned = [[harmless(cell) for cell in row] for row in rows]
-    output = results()
-    if output.isatty():
+    if sys.stdout.isatty():
         _rich_table(titles, cleaned)
         return
     widths = [max(map(len, column)) for column in zip(titles, *cleaned, strict=True)]
@@ -45,7 +36,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (titles, *cleaned)
     )
-    output.writelines(f"{line}\n" for line in lines)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

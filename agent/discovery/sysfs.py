@@ -125,6 +125,8 @@ class Look:
 
     def kernel_devices(self, blind: list[Blind]) -> Iterator[SysDevice]:
         """Yield every device of the kernel that has a node below ``/dev``; notes in ``blind`` what is unreadable."""
+        if not os.path.isdir(self.roots.sys):
+            blind.append(Blind(self.roots.dev, f"{self.roots.sys} is not mounted", below=True))
         for kind in ("block", "char"):
             directory = f"{self.roots.sys}/dev/{kind}"
             numbers = self.tree.names(directory)
@@ -190,6 +192,8 @@ def _links_below(directory: str, *, top: bool = True) -> Iterator[str]:
                     yield from _links_below(entry.path, top=False)
     except FileNotFoundError:
         return  # it went while we looked; an event will follow
+    except PermissionError:
+        return  # the links that devices are named by are for everybody to see; a pattern into here says what it misses
     except OSError as error:
         raise Unreadable(directory, _reason(error)) from None
 

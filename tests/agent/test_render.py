@@ -325,6 +325,19 @@ def test_a_name_that_anothers_spec_defines_is_left_out() -> None:
     )
 
 
+def test_a_newcomer_does_not_take_the_name_of_a_holder_that_cannot_be_looked_at() -> None:
+    before = rendered(device_class(), serial(0, "A")).spec
+    one = rendered(device_class(), serial(1, "A"), before=before, blind=(Blind("/dev/ttyUSB0", "input/output error"),))
+    assert nodes(one) == {"A": "/dev/ttyUSB0"}
+    assert "would be named 'A', which /dev/ttyUSB0 holds" in told(one)
+
+
+def test_a_node_that_is_new_to_udev_holds_no_name() -> None:
+    before = rendered(device_class(), serial(0, "A")).spec
+    one = rendered(device_class(), serial(1, "A"), before=before, blind=(Blind("/dev/ttyUSB0", "early", pending=True),))
+    assert nodes(one) == {"A": "/dev/ttyUSB1"}
+
+
 def test_a_kept_entry_yields_to_anothers_spec_too() -> None:
     before = rendered(device_class(), A0).spec
     one = rendered(

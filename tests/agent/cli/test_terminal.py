@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import pty
 import sys
@@ -80,13 +79,3 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = on_a_terminal(monkeypatch, NO_COLOR="1")
     assert "present" in shown
     assert "\x1b[32m" not in shown
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
-def test_what_the_output_cannot_encode_is_escaped(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    raw = io.BytesIO()
-    with io.TextIOWrapper(raw, encoding=encoding) as stream:
-        monkeypatch.setattr(sys, "stdout", stream)
-        table(("DEVICE",), [("日本",)])
-        stream.flush()
-        assert raw.getvalue() == b"DEVICE\n\\u65e5\\u672c\n"

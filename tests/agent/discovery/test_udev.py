@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from agent.discovery.sysfs import Look, Roots
 from agent.discovery.udev import UdevDatabase
 from tests.real import devices
 
@@ -19,8 +20,9 @@ def database() -> UdevDatabase:
 
 
 def test_a_device_has_the_kernels_properties_whether_udevd_runs_or_not(database: UdevDatabase) -> None:
-    properties = database.properties(NULL)
-    assert properties is not None
+    device = Look(Roots(), database).device("/dev/null")
+    assert device is not None
+    properties = device.properties
     wanted = {"DEVPATH": "/devices/virtual/mem/null", "DEVNAME": "/dev/null", "MAJOR": "1", "MINOR": "3"}
     assert {name: properties[name] for name in wanted} == wanted
 

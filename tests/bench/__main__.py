@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from cdi import codec, judgement, registry, specdirs
+from cdi.model import ContainerEdits, Device, DeviceNode, Spec
 from tests.agent.running import PROGRAM, Agent, context_switches, devices
 from tests.real.devices import kernel, make_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 KIND = "bench.example/node"
 COUNTS = (1, 100, 1_000, 10_000)
@@ -82,6 +84,7 @@ def measure(scratch: Path, *, quick: bool) -> Iterator[Figure]:
     runs = 3 if quick else 7
     yield from starting(runs)
     yield from passes(scratch, runs)
+    yield from library(scratch / "library", runs)
     yield from living(scratch, events=5 if quick else 21, idle=5 if quick else 60)
 
 
@@ -105,16 +108,67 @@ def passes(scratch: Path, runs: int) -> Iterator[Figure]:
         medians[count] = statistics.median(unchanged)
         yield Figure.of(f"--once, nothing to change, {count} devices", "ms", unchanged)
     yield Figure.of("--once, 10,000 devices in passes over 1,000", "times", [medians[10_000] / medians[1_000]])
+    config, spec_dir = make_nodes(scratch / "half", 20_000, glob="n*[02468]")
+    command = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir]
+    yield Figure.of("--once, nothing to change, 10,000 of 20,000 nodes by glob", "ms", timed(command, runs))
 
 
-def make_nodes(place: Path, count: int) -> tuple[Path, Path]:
-    """Make that many device nodes; returns configuration and spec directory."""
+def library(scratch: Path, runs: int) -> Iterator[Figure]:
+    """Time what another program would do with the library: read, judge both ways, index."""
+    many, one = scratch / "many", scratch / "one"
+    for number in range(1_000):
+        write_spec(many / f"{number}.json", 10, f"acme.com/modem{number}")
+    write_spec(one / "a.json", 10_000, "acme.com/modem")
+    yield Figure.of("1,000 spec files of 10 devices, read and indexed", "ms", called(lambda: read_all(many), runs))
+    yield Figure.of("1 spec file of 10,000 devices, judged and indexed", "ms", called(lambda: judge_one(one), runs))
+
+
+def write_spec(path: Path, count: int, kind: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    devices = tuple(
+        Device(
+            name=f"modem{number}",
+            container_edits=ContainerEdits(
+                env=(f"MODEM={number}",),
+                device_nodes=(DeviceNode(path=f"/dev/modem{number}", host_path=f"/dev/ttyUSB{number}"),),
+            ),
+        )
+        for number in range(count)
+    )
+    path.write_bytes(codec.encode(Spec(version="0.5.0", kind=kind, devices=devices)))
+
+
+def read_all(directory: Path) -> None:
+    assert len(specdirs.load([str(directory)]).devices) == 10_000
+
+
+def judge_one(directory: Path) -> None:
+    path = str(directory / "a.json")
+    judged = judgement.judge(specdirs.read_file(path), path)
+    assert judged.spec is not None
+    assert not judged.errors
+    assert len(registry.index([registry.SpecFile(path, 0, judged.spec)]).devices) == 10_000
+
+
+def called(work: Callable[[], None], runs: int) -> list[float]:
+    """Call a function that often after one call more; returns the time of each call in milliseconds."""
+    values = []
+    for run in range(runs + 1):
+        start = time.perf_counter()
+        work()
+        if run:
+            values.append(1000 * (time.perf_counter() - start))
+    return values
+
+
+def make_nodes(place: Path, count: int, glob: str = "*") -> tuple[Path, Path]:
+    """Make that many device nodes; returns a configuration for those that the glob matches, and a spec directory."""
     (place / "dev").mkdir(parents=True)
     for number in range(count):
         make_node(place / "dev" / f"n{number}", 1, 3)
     config = place / "config.toml"
     config.write_text(
-        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "{place}/dev/*"\n'
+        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "{place}/dev/{glob}"\n'
     )
     return config, place / "cdi"
 

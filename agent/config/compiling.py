@@ -71,7 +71,7 @@ def _settings(agent: model.Agent, classes: tuple[DeviceClass, ...]) -> Settings:
         state_dir=os.path.normpath(agent.state_dir),
         settle=seconds(agent.settle),
         resync=max(1.0, seconds(agent.resync)),
-        max_cdi_version=agent.max_cdi_version,
+        max_cdi_version=None if agent.max_cdi_version == "auto" else agent.max_cdi_version,
         log=agent.log,
         classes=classes,
         files=(),
@@ -85,7 +85,7 @@ def _agent_faults(agent: model.Agent) -> list[Fault]:
         if not directory.isprintable()
     ]
     version = agent.max_cdi_version
-    if version is not None and version not in versions.ALL:
+    if version != "auto" and version not in versions.ALL:
         known = ", ".join(versions.ALL)
         faults.append((("agent", "max_cdi_version"), f"{version!r} is no version of CDI", f"known are {known}"))
     return faults

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent import image
 from cdi.errors import Problem
 
-from . import compiling, files
+from . import compiling, files, runtime
 from .files import ConfigError, Source
 from .model import Config
 from .positions import Path, nearest, places
@@ -40,7 +40,7 @@ _NO_GLOB = "is a list without a glob, which nothing could match", "name one, or 
 _FORMS = {
     "^/": "an absolute path",
     "^[rwm]{1,3}$": "made of the letters r, w and m",
-    r"^[0-9]+\.[0-9]+\.[0-9]+$": 'a CDI version such as "0.5.0"',
+    r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$": '"auto" or a CDI version such as "0.5.0"',
     r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$": 'a time such as "100ms", "30s" or "10m"',
 }
 
@@ -59,9 +59,15 @@ def load(
     settings = settings_of(files.read(explicit, root))
     return dataclasses.replace(
         settings,
+        max_cdi_version=_limit(settings.max_cdi_version, root),
         spec_dir=_directory(spec_dir or settings.spec_dir, root),
         state_dir=_directory(state_dir or settings.state_dir, root),
     )
+
+
+def _limit(wanted: str | None, root: str | None) -> str | None:
+    """Return the newest CDI version to write. An image may meet any runtime: this machine's says nothing of it."""
+    return runtime.limit() if wanted is None and root is None else wanted
 
 
 def _directory(path: str, root: str | None) -> str:

@@ -38,8 +38,10 @@ class Agent:
         "quiet time within a burst of events, at most ten times that; the first event acts at once", "100ms"
     )
     resync: str = _duration("a full pass even without events", "10m")
-    max_cdi_version: str | None = _key(
-        "never write a spec that needs a newer cdiVersion than this", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$"
+    max_cdi_version: str = _key(
+        "never write a spec that needs a newer cdiVersion than this; `auto`: than the installed containerd reads",
+        default="auto",
+        pattern=r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$",
     )
     log: Literal["text", "json"] = _key("form of the log lines on standard error", default="text")
 

@@ -106,7 +106,7 @@ class DeviceClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A whole configuration; times are in seconds."""
+    """A whole configuration; times are in seconds. Without ``max_cdi_version`` nothing limits what may be written."""
 
     spec_dir: str
     state_dir: str

@@ -185,12 +185,14 @@ class Agent:
 
     def _pass(self) -> float:
         """Make one pass; returns the seconds after which to look again even if nothing happens."""
+        start = time.perf_counter()
         try:
             outcome = self._reconciler.run(self.settings, self._ready_writer())
         except StoreError as error:
             self._told.failures([error])
             return self._retry()
         self._told.outcome(outcome, self._directory.path)
+        _log.debug("a pass of %.1f ms: %s", 1000 * (time.perf_counter() - start), outcome.sentence)
         grown = bool(outcome.pending - self._told.pending)
         self._told.pending = outcome.pending
         self.wake.looked(too_early=grown and not outcome.changes)

@@ -69,6 +69,9 @@ def _report(outcome: Outcome, directory: str, options: argparse.Namespace, *, dr
         return
     if not options.dry_run:
         table(("KIND", "DEVICE", "NODE", "STATE"), list(_rows(outcome, elsewhere=bool(options.root))))
+        if options.verbose:
+            print()
+            table(("FILE", "CDI VERSION", "ACTION"), list(_files(outcome)))
     say_summary(outcome, directory, dry=dry)
 
 
@@ -85,6 +88,15 @@ def _rows(outcome: Outcome, *, elsewhere: bool) -> Iterator[tuple[str, str, str,
         for offer in one.offers:
             state = "declared" if elsewhere else _state(offer)
             yield one.kind, offer.name, " ".join(offer.nodes), state
+
+
+def _files(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
+    changed = {change.name: "write" if isinstance(change, Write) else "remove" for change in outcome.changes}
+    for one in outcome.classes:
+        if one.spec:
+            yield one.file_name, one.spec.version, changed.pop(one.file_name, "none")
+    for name, action in changed.items():
+        yield name, "", action
 
 
 def _state(offer: Offer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +10,6 @@ from agent.config import files
 from agent.config.load import settings_of
 from cdi import codec, schema, validation
 from tests.agent.bed import Bed, Recording
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Devices = dict[str, tuple[str, ...]]
 
@@ -208,3 +205,8 @@ def test_what_a_preset_writes_is_a_valid_spec_with_the_shared_nodes_and_no_more_
 def test_the_shared_nodes_are_there_in_the_recordings() -> None:
     known = {f"/dev/{device.node}" for name in Recording.names() for device in Recording.read(name).devices}
     assert {node for nodes in SHARED.values() for node in nodes} <= known
+
+
+def test_the_page_has_every_preset() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "presets.md").read_text()
+    assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")] == PRESETS

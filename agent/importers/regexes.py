@@ -23,7 +23,7 @@ _DEPTH = 16
 _TIMES = 8
 
 _CLASSES: dict[str, Ranges] = {"d": (("0", "9"),), "w": (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z"))}
-_BOUNDS = re.compile(r"\{([0-9]{1,3})(,?)([0-9]{0,3})\}")
+_BOUNDS = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,11 @@ def _glob(text: _Text) -> str:
     inner = text[_begins(text) : len(text) - _ends(text)]
     if any(isinstance(token, _Anchor) for token in inner):
         raise UntranslatableError("it has an anchor in its middle")
-    body = "".join(token for token in inner if isinstance(token, str))
-    glob = f"{'' if _begins(text) else '**'}{body}{'' if _ends(text) else '**'}"
-    glob = re.sub(r"(?<!\[)\*{2,}", "**", glob)
+    pieces = [piece for piece in inner if isinstance(piece, str)]
+    glob = ""
+    for piece in ("" if _begins(text) else "**", *pieces, "" if _ends(text) else "**"):
+        stars = piece in ("*", "**") and glob.endswith("*")  # "anything" twice is anything, and "**" is more than "*"
+        glob = f"{glob.rstrip('*')}**" if stars and "**" in (piece, glob[-2:]) else glob if stars else glob + piece
     # Between two slashes ".*" is a component, which is never empty; there "**/" would also be none at all.
     return re.sub(r"(?:(?<=/)|^)\*\*/", "?**/", glob)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from agent.config.checking import settings_of
 from agent.config.files import SIZE_LIMIT, ConfigError, parse
-from agent.config.load import settings_of
 from cdi.errors import Problem
 
 from . import writer
@@ -40,7 +40,7 @@ def imported(form: str, name: str, data: bytes) -> Imported:
     """
     module = import_module(f"{__package__}.{form.replace('-', '_')}")
     draft = _loadable(module.translate(name, data))
-    text = writer.toml(draft, f"Imported from {name}, a configuration of {form}.")
+    text = writer.toml(draft, f"Imported from {name}, a configuration of {form}")
     if len(text.encode()) > SIZE_LIMIT:
         raise ConfigError(Problem(name, "comes to more than a configuration may hold", "import parts of it"))
     return Imported(text, tuple(_warnings(draft)))

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.config import files
-from agent.config.load import settings_of
+from agent.config.checking import settings_of
 from agent.discovery.observe import observe
 from agent.discovery.sysfs import Look, Roots, SysDevice
 from agent.render import render

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import files
-from agent.config.load import settings_of
+from agent.config.checking import settings_of
 from cdi import codec, schema, validation
 from tests.agent.bed import Bed, Recording
 

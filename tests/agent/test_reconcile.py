@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.config.checking import settings_of
 from agent.config.files import parse
-from agent.config.load import settings_of
 from agent.plan import Remove, Write
 from agent.reconcile import Outcome, Reconciler
 from agent.store import LOCK_NAME, SpecDirectory, StoreError, Writer

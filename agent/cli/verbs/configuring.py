@@ -11,7 +11,8 @@ from agent.cli.terminal import say, table
 from agent.cli.verbs import documents
 from agent.cli.verbs.presetting import summary
 from agent.config import files, places
-from agent.config.load import Merged, load, schema, settings_of, spelled
+from agent.config.checking import Merged, schema, settings_of, spelled
+from agent.config.load import load
 from agent.config.model import Agent
 from agent.discovery.udev import UdevDatabase
 from agent.reconcile import Reconciler

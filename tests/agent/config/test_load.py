@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agent.config import files
+from agent.config.checking import known_keys, settings_of, spelled
 from agent.config.files import ConfigError, parse
-from agent.config.load import known_keys, load, settings_of, spelled
+from agent.config.load import load
 
 if TYPE_CHECKING:
     from agent.config.settings import Settings

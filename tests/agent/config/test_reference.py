@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from agent.config import files, model, reference
-from agent.config.load import schema, settings_of
+from agent.config.checking import schema, settings_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 EXAMPLE = REPOSITORY / "contrib" / "config.toml"

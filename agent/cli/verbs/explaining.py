@@ -83,12 +83,19 @@ def _classes(settings: Settings, device: SysDevice) -> Iterator[dict[str, Any]]:
         yield {
             "kind": one.kind,
             "origin": one.origin,
-            "taken": selection.takes(one, device),
+            **verdict(one, device),
             "devices": names.get(one.kind, []),
-            "selects": [_select(one, index, device) for index in range(len(one.selects))],
-            "excludes": [_checks(selection.checks(selector, device)) for selector in one.excludes],
             "problems": [documents.problem(*problem) for problem in said.get(one.kind, [])],
         }
+
+
+def verdict(device_class: DeviceClass, device: SysDevice) -> dict[str, Any]:
+    """Return whether a class takes a device, and every check of its selects and excludes that was made for that."""
+    return {
+        "taken": selection.takes(device_class, device),
+        "selects": [_select(device_class, index, device) for index in range(len(device_class.selects))],
+        "excludes": [_checks(selection.checks(selector, device)) for selector in device_class.excludes],
+    }
 
 
 def _outcome(settings: Settings, device: SysDevice) -> tuple[dict[str, list[str]], dict[str, list[Any]]]:

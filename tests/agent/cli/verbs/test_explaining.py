@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main
+from agent.cli.verbs.explaining import verdict
+from agent.config import files
+from agent.discovery.observe import observe
+from tests.agent.bed import Bed, Recording
 from tests.real.devices import make_node
 
 if TYPE_CHECKING:
@@ -95,3 +99,21 @@ def test_a_network_interface_is_a_device_without_a_node(nodes: Path, capsys: pyt
     assert explain(nodes, "/sys/class/net/lo", "--output", "json") == 0
     (one,) = document(capsys)["classes"]
     assert one["taken"] is True
+
+
+@pytest.mark.parametrize("name", Recording.names())
+def test_on_recorded_hardware_the_explanation_is_the_selection(name: str, tmp_path: Path) -> None:
+    """For every device and every preset: the same verdict, and of each select the checks up to the first that fails."""
+    machine = Bed(tmp_path).machine(Recording.read(name))
+    look = machine.look
+    for preset in files.preset_names():
+        device_class = machine.device_class(preset)
+        taken = {device.place for device in observe([device_class], look)[device_class.kind].devices}
+        for device in (*look.kernel_devices([]), *look.network_devices()):
+            told = verdict(device_class, device)
+            fits = [one["fits"] for one in told["selects"]]
+            excluded = [one["fits"] for one in told["excludes"]]
+            assert told["taken"] == (device.place in taken) == (any(fits) and not any(excluded)), (preset, device.place)
+            for one in (*told["selects"], *told["excludes"]):
+                failed = [check["key"] for check in one["checks"] if not check["fits"]]
+                assert failed == ([] if one["fits"] or "reason" in one else [one["checks"][-1]["key"]])

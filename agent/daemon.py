@@ -20,7 +20,7 @@ from agent.discovery.udev import UdevDatabase
 from agent.plan import Remove
 from agent.reconcile import Reconciler
 from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
-from agent.watch import Files, Interest, Uevents, Wake
+from agent.watch import Files, Interest, Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Agent:
         self._listen()
         self._take_directory()
         files = Files(self.wake.up)
+        mounts = Mounts(self.wake.up)
         uevents = Uevents(self._udev, self.wake.up, self._nodeless_matters) if self._udev.available else None
         if uevents is None:
             _log.warning(
@@ -123,8 +124,10 @@ class Agent:
                 await self._refresh_settings()
                 delay = self._pass()
                 files.watch(self._wanted())
+                mounts.watch(wanted=self._mounts_matter())
                 await self.wake.due(delay)
         finally:
+            mounts.watch(wanted=False)
             files.stop()
             if self._writer:
                 self._writer.close()
@@ -241,6 +244,14 @@ class Agent:
             for device_class in self.settings.classes
             for selector in device_class.selects
             for pattern in selector.subsystem
+        )
+
+    def _mounts_matter(self) -> bool:
+        """Whether some class asks where a disk is mounted, of which no device event tells."""
+        return any(
+            selector.mountpoint
+            for device_class in self.settings.classes
+            for selector in (*device_class.selects, *device_class.excludes)
         )
 
     def _node_directories(self) -> dict[str, bool]:

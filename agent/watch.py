@@ -111,6 +111,28 @@ class Uevents:
         return any(event.action == "remove" for event in events) or (bool(events) and not self._udev.fresh().running)
 
 
+class Mounts:
+    """Wakes when anything is mounted or unmounted, while that is asked for."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._file: int | None = None
+
+    def watch(self, *, wanted: bool) -> None:
+        """Begin or cease to heed mounts."""
+        loop = asyncio.get_running_loop()
+        if wanted and self._file is None:
+            with contextlib.suppress(OSError):  # no /proc: then nothing is known of mounts at all
+                self._file = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+                # The file always has something to read, and says by an error condition that it has changed. The event
+                # loop hands such a condition to whoever waits for room to write, which there never is.
+                loop.add_writer(self._file, self._wake)
+        elif not wanted and self._file is not None:
+            loop.remove_writer(self._file)
+            os.close(self._file)
+            self._file = None
+
+
 @dataclass(frozen=True, slots=True)
 class Interest:
     """What in a directory matters: a test of paths; ``content``: also what is inside its files; ``deep``: and below."""

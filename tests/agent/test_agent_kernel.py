@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import struct
+import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -242,3 +243,23 @@ def tun(name: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def test_a_disk_is_withdrawn_as_soon_as_it_is_mounted(machine: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\nsubsystem = "block"\n'
+        'devnode = "/dev/zram*"\n[[class.exclude]]\nmountpoint = "*"\n'
+    )
+    disk = machine.zram(16 << 20)
+    subprocess.run(["mkfs.ext2", "-q", disk.node], check=True, capture_output=True)
+    place = tmp_path / "mnt"
+    place.mkdir()
+    with Agent(path, tmp_path / "cdi", tmp_path / "log") as agent:
+        eventually(lambda: disk.name in devices(agent.spec_dir, KIND))
+        subprocess.run(["mount", disk.node, place], check=True)
+        try:
+            eventually(lambda: disk.name not in devices(agent.spec_dir, KIND), lambda: agent.log)
+        finally:
+            subprocess.run(["umount", place], check=True)
+        eventually(lambda: disk.name in devices(agent.spec_dir, KIND), lambda: agent.log)

@@ -188,7 +188,7 @@ def _of_item(item: Item) -> _Settings | None:
     if devices:
         others = tuple(item.others("devices", "device", "domain"))
         return _Settings(devices.items(), item.member("domain"), others)
-    if item.member("groups"):
+    if item.member("groups") and not item.member("kind"):  # some manifests, of other things, have groups
         return _Settings((item,), flags=True)
     return next(map(_of_arguments, _arguments(item)), None)
 

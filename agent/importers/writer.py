@@ -25,7 +25,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 def toml(draft: Draft, title: str) -> str:
     """Return the whole text; ``title`` says in a sentence what it is."""
-    lines = [*_comment(title), *_remarks(draft.remarks), "", "version = 1"]
+    lines = [f"# {_shown(title)}", *_remarks(draft.remarks), "", "version = 1"]
     for one in draft.classes:
         lines += ["", *class_lines(one)]
     return "\n".join(lines) + "\n"
@@ -94,9 +94,12 @@ def _remarks(remarks: tuple[Remark, ...]) -> Iterator[str]:
 
 
 def _comment(text: str) -> list[str]:
-    shown = "".join(character if character.isprintable() else " " for character in text)
-    return textwrap.wrap(shown, _WIDTH, initial_indent="# ", subsequent_indent="#   ",
+    return textwrap.wrap(_shown(text), _WIDTH, initial_indent="# ", subsequent_indent="#   ",
                          break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
+def _shown(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _pairs(table: dict[str, Any]) -> Iterator[str]:

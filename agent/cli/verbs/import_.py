@@ -34,7 +34,9 @@ def _data(path: str) -> bytes:
     except CDIError as error:
         if isinstance(error.__cause__, PermissionError):
             raise _not_permitted(path) from None
-        raise ConfigError(*error.problems) from None
+        hint = "name its configuration, or - for standard input"
+        problems = (Problem(one.where or path, one.message, one.hint or hint) for one in error.problems)
+        raise ConfigError(*problems) from None
 
 
 def _not_permitted(path: str) -> Exception:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agent.config.checking import settings_of
 from agent.config.files import ConfigError, parse
-from agent.config.load import settings_of
 from agent.importers.formats import imported
 from agent.selection import takes
 from tests.agent.fakes import FakeDevice

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.config.checking import known_keys, settings_of
 from agent.config.files import ConfigError, parse
-from agent.config.load import known_keys, load, settings_of
+from agent.config.load import load
 from agent.config.model import Class, Select
 from agent.importers import writer
 from agent.importers.draft import Draft, DraftClass, Remark
@@ -95,37 +96,12 @@ def test_the_writer_leaves_no_key_of_a_class_out_that_an_importer_sets() -> None
 
 # Any text at all, any tree at all, and the samples with something changed.
 
-WORDS = st.sampled_from(
-    [
-        *(
-            "devices",
-            "name",
-            "groups",
-            "paths",
-            "path",
-            "usb",
-            "vendor",
-            "product",
-            "serial",
-            "count",
-            "limit",
-            "domain",
-        ),
-        *("optional", "type", "mountPath", "permissions", "readOnly", "Mount", "Device", "include-devices"),
-        *(
-            "nx-gzip",
-            "exclude-devices",
-            "upper-limit",
-            "devicematch",
-            "nummaxdevices",
-            "kind",
-            "ConfigMap",
-            "data",
-            "args",
-        ),
-        *("--device", "--domain", "conf.yaml", "config.json", "config.yaml", "/dev/a", "/dev/*", "^a[0-9]*$", "rw", ""),
-    ]
-)
+KEYS = """
+devices name groups paths path usb vendor product serial count limit domain optional type mountPath permissions readOnly
+Mount Device include-devices exclude-devices nx-gzip upper-limit devicematch nummaxdevices kind ConfigMap data args
+--device --domain conf.yaml config.json config.yaml /dev/a /dev/* ^a[0-9]*$ rw
+"""
+WORDS = st.sampled_from(KEYS.split())
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | WORDS
 TREES = st.recursive(
     LEAVES,

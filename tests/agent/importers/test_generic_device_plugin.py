@@ -199,7 +199,7 @@ DOMAIN_ONLY = "kind: DaemonSet\nspec: {containers: [{args: [--config, /etc/x, --
         f"args:\n{ARGS}",
         DAEMON_SET,
         CONFIG_MAP,
-        f"kind: Namespace\n---\n{DAEMON_SET}---\nkind: Service\n",
+        f"kind: Namespace\n---\n{DAEMON_SET}---\nkind: SecurityContextConstraints\ngroups: [a]\n",
         f"{DOMAIN_ONLY}---\n{CONFIG_MAP.replace('domain: example.com', 'log-level: info')}",
     ],
 )

@@ -39,10 +39,12 @@ def imported(form: str, name: str, data: bytes) -> Imported:
         ConfigError: it is not of that format; file and line are named.
     """
     module = import_module(f"{__package__}.{form.replace('-', '_')}")
-    draft = _loadable(module.translate(name, data))
-    text = writer.toml(draft, f"Imported from {name}, a configuration of {form}")
-    if len(text.encode()) > SIZE_LIMIT:
+    draft = module.translate(name, data)
+    title = f"Imported from {name}, a configuration of {form}"
+    if len(writer.toml(draft, title).encode()) > SIZE_LIMIT:
         raise ConfigError(Problem(name, "comes to more than a configuration may hold", "import parts of it"))
+    draft = _loadable(draft)
+    text = writer.toml(draft, title)
     return Imported(text, tuple(_warnings(draft)))
 
 

@@ -64,6 +64,12 @@ def test_the_comment_about_the_kubelet_is_one_to_uncomment(form: str) -> None:
     assert warning.hint == "uncomment it when it does"
 
 
+def test_what_no_configuration_could_hold_is_refused() -> None:
+    text = "- {devicematch: '(a|b|c|d)(a|b|c|d)(a|b|c|d)x', nummaxdevices: 1}\n" * 3800
+    with pytest.raises(ConfigError, match="file: comes to more than a configuration may hold; import parts of it"):
+        imported("smarter-device-manager", "file", text.encode())
+
+
 def test_the_kubelet_table_is_live_as_soon_as_the_model_has_it() -> None:
     """When this fails, `writer.SERVES_KUBELET` is to be switched."""
     assert ("kubernetes" in known_keys(("class", 0))) == writer.SERVES_KUBELET

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -24,6 +26,13 @@ class Problem:
     def within(self, place: str) -> Problem:
         """Return the same problem, seen from a container of its place."""
         return Problem(f"{place}: {self.where}" if self.where else place, self.message, self.hint)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: as Python writes it, cut where that is long."""
+    # Of a text no more is quoted than is shown: there may be millions of characters.
+    text = repr(value[: _SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 class CDIError(Exception):

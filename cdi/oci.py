@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import copy
 import posixpath
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cdi.errors import CDIError, Problem
+from cdi.errors import CDIError, Problem, shown
 from cdi.model import ContainerEdits, DeviceNode, Hook, IntelRdt, Mount
 from cdi.validation import HOOK_NAMES, NO_PERMISSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from cdi.hostnode import Look
     from cdi.registry import Registry
@@ -75,10 +76,7 @@ def apply(edits: ContainerEdits, spec: Mapping[str, Any], look: Look) -> dict[st
     Raises:
         CDIError: a device node is not there, or not of the type that its spec says, or ``spec`` is no OCI spec.
     """
-    try:
-        edited = copy.deepcopy(dict(spec))
-    except RecursionError:
-        raise CDIError(Problem("", "the OCI spec is nested too deep")) from None
+    edited = _copied(spec)
     _add_env(edited, edits.env)
     for node in edits.device_nodes:
         _add_node(edited, node, look)
@@ -114,7 +112,7 @@ def _add_node(spec: _Object, node: DeviceNode, look: Look) -> None:
     user = _present(_present(spec, "process"), "user", "process")
     for member, own in (("uid", node.uid), ("gid", node.gid)):
         # A process that is not root could not open the node otherwise.
-        inherited = user.get(member) if _is_number(user.get(member)) else 0
+        inherited = _number(user, member, "process.user")
         if own is not None or inherited:
             device[member] = inherited if own is None else own
     linux = _section(spec, "linux")
@@ -209,7 +207,7 @@ def _has_user_namespace(spec: _Object) -> bool:
 
 def _add_hook(spec: _Object, hook: Hook) -> None:
     if hook.hook_name not in HOOK_NAMES:
-        raise CDIError(Problem("", f"there is no hook {hook.hook_name!r}"))
+        raise CDIError(Problem("", f"there is no hook {shown(hook.hook_name)}"))
     hooks = _list(_section(spec, "hooks"), hook.hook_name, "hooks", _is_object)
     added = _without_empty({"path": hook.path}, args=list(hook.args), env=list(hook.env))
     hooks.append(added if hook.timeout is None else {**added, "timeout": hook.timeout})
@@ -258,6 +256,22 @@ def _present(parent: _Object, name: str, place: str = "") -> _Object:
     return section
 
 
+def _copied(spec: object) -> _Object:
+    if not isinstance(spec, Mapping):
+        raise CDIError(Problem("", "an OCI spec is an object"))
+    try:
+        return copy.deepcopy(dict(spec))
+    except RecursionError:
+        raise CDIError(Problem("", "the OCI spec is nested too deep")) from None
+
+
+def _number(parent: _Object, name: str, place: str) -> int:
+    number = 0 if parent.get(name) is None else parent[name]
+    if not _is_number(number):
+        raise CDIError(Problem(f"{place}.{name}", "this is not the number that an OCI spec has there"))
+    return int(number)
+
+
 def _list(parent: _Object, name: str, place: str, is_item: Callable[[Any], bool]) -> list[Any]:
     if parent.get(name) is None:
         parent[name] = []
@@ -276,7 +290,7 @@ def _is_object(item: Any) -> bool:
 
 
 def _is_number(item: Any) -> bool:
-    return isinstance(item, int)
+    return type(item) is int and item >= 0
 
 
 def _remove_first(items: list[_Object], member: str, value: str) -> None:

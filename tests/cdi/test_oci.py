@@ -174,18 +174,24 @@ def test_all_unresolved_names_are_told() -> None:
     [
         ({"process": []}, "process"),
         ({"process": {"env": [1]}}, "process.env"),
-        ({"process": {"user": 5}}, "process.user"),
+        *(({"process": {"user": user}}, "process.user") for user in (5, "1000", ["root"], True)),
+        *(({"process": other}, "process") for other in (5, "sh", ["sh"], True)),
+        *((other, "") for other in (None, 5, "{}", [["a", 1]])),
+        ({"process": {"user": {"uid": "1000"}}}, "process.user.uid"),
+        ({"process": {"user": {"gid": -1}}}, "process.user.gid"),
+        ({"process": {"user": {"gid": True}}}, "process.user.gid"),
+        ({"process": {"user": {"additionalGids": [1.5]}}}, "process.user.additionalGids"),
         ({"process": {"user": {"additionalGids": {}}}}, "process.user.additionalGids"),
         ({"linux": "x"}, "linux"),
         ({"linux": {"devices": [None]}}, "linux.devices"),
         ({"linux": {"resources": {"devices": [5]}}}, "linux.resources.devices"),
         ({"linux": {"netDevices": []}}, "linux.netDevices"),
-        ({"linux": {"namespaces": 5}}, "linux.namespaces"),
+        *(({"linux": {"namespaces": spaces}}, "linux.namespaces") for spaces in (5, 1.5, True, "user", ["user"])),
         ({"mounts": {}}, "mounts"),
         ({"hooks": {"poststop": [5]}}, "hooks.poststop"),
     ],
 )
-def test_what_is_no_oci_spec_is_refused(spec: dict[str, Any], where: str) -> None:
+def test_what_is_no_oci_spec_is_refused(spec: Any, where: str) -> None:
     edits = ContainerEdits(
         env=("A=1",),
         device_nodes=(DeviceNode(path="/dev/null"),),
@@ -207,22 +213,55 @@ def test_a_bottomless_spec_is_refused() -> None:
         oci.apply(ContainerEdits(), spec, HOST.get)
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["process", "linux", "user", "env", "devices", "mounts", "hooks", "path", "namespaces"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=20,
+# A document with something at every place that injection touches.
+WHOLE: dict[str, Any] = {
+    "process": {"env": ["X=1"], "user": {"uid": 5, "gid": 6, "additionalGids": [1]}},
+    "linux": {
+        "devices": [{"path": "/dev/null"}],
+        "resources": {"devices": [{}]},
+        "namespaces": [{"type": "user"}],
+        "netDevices": {},
+        "intelRdt": {},
+    },
+    "mounts": [{"destination": "/c"}],
+    "hooks": {"poststop": [{}]},
+}
+
+_NAMES = ["process", "user", "uid", "env", "linux", "devices", "namespaces", "type", "path", "mounts", "destination"]
+_TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=4),
+    max_leaves=12,
 )
 
 
-@given(spec=SOUND_SPECS, config=st.dictionaries(st.sampled_from(["process", "linux", "mounts", "hooks"]), _JSON))
-def test_injecting_is_deterministic_and_leaves_its_input_alone(spec: Spec, config: dict[str, Any]) -> None:
+def places(tree: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [place, *(deeper for key, child in children for deeper in places(child, (*place, key)))]
+
+
+def changed(tree: Any, place: tuple[Any, ...], new: Any) -> Any:
+    """Return a tree with something else at a place; as it is where there is no such place any more."""
+    if not place:
+        return new
+    key, *others = place
+    if isinstance(tree, dict):
+        return {**tree, key: changed(tree.get(key), tuple(others), new)}
+    if isinstance(tree, list) and isinstance(key, int) and key < len(tree):
+        return [*tree[:key], changed(tree[key], tuple(others), new), *tree[key + 1 :]]
+    return tree
+
+
+@given(
+    spec=SOUND_SPECS,
+    changes=st.lists(st.tuples(st.sampled_from(places(WHOLE)), _TREES), max_size=3),
+)
+def test_whatever_it_is_given_injecting_is_deterministic_and_leaves_it_alone(
+    spec: Spec, changes: list[tuple[tuple[Any, ...], Any]]
+) -> None:
+    config = copy.deepcopy(WHOLE)
+    for place, tree in changes:
+        config = changed(config, place, tree)
     found = registry.index([SpecFile("/a.json", 0, spec)])
     before = copy.deepcopy(config)
     outcomes = []

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdi.errors import CDIError, Problem
+from cdi.errors import CDIError, Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,17 +60,17 @@ def device_problem(text: str) -> str | None:
     if not text:
         return "the device name is empty"
     if not _ALPHANUMERIC.match(text):
-        return f"device name {text!r} does not begin with a letter or digit"
+        return f"device name {shown(text)} does not begin with a letter or digit"
     if not _ALPHANUMERIC.match(text[-1]):
-        return f"device name {text!r} does not end with a letter or digit"
-    return f"device name {text!r} has characters other than letters, digits, '_', '-', '.' and ':'"
+        return f"device name {shown(text)} does not end with a letter or digit"
+    return f"device name {shown(text)} has characters other than letters, digits, '_', '-', '.' and ':'"
 
 
 def kind_problem(text: str, *, strict: bool = True) -> str | None:
     """Tell why ``text`` cannot be a kind (``vendor/class``), or None where it can."""
     vendor, class_ = split_kind(text)
     if not vendor:
-        return f"kind {text!r} is not of the form vendor/class"
+        return f"kind {shown(text)} is not of the form vendor/class"
     return vendor_problem(vendor, strict=strict) or class_problem(class_, strict=strict)
 
 
@@ -93,7 +93,7 @@ def qualified_problem(text: str, *, strict: bool = True) -> str | None:
     """Tell why ``text`` is not a fully qualified device name, or None where it is."""
     vendor, class_, device = split_qualified(text)
     if not vendor:
-        return f"{text!r} is not of the form vendor/class=device"
+        return f"{shown(text)} is not of the form vendor/class=device"
     return vendor_problem(vendor, strict=strict) or class_problem(class_, strict=strict) or device_problem(device)
 
 
@@ -130,9 +130,11 @@ def annotation_key(plugin: str, device_id: str) -> str:
     if not plugin or not device_id:
         message = "an annotation needs the name of a plugin and the id of a device"
     elif len(name.encode(errors="replace")) > _ANNOTATION_NAME_LENGTH:
-        message = f"annotation name {name!r} is longer than {_ANNOTATION_NAME_LENGTH} bytes"
+        message = f"annotation name {shown(name)} is longer than {_ANNOTATION_NAME_LENGTH} bytes"
     elif not _ANNOTATION_NAME.fullmatch(name):
-        message = f"annotation name {name!r} is not made of letters, digits, '_', '-' and '.' between alphanumerics"
+        message = (
+            f"annotation name {shown(name)} is not made of letters, digits, '_', '-' and '.' between alphanumerics"
+        )
     else:
         return ANNOTATION_PREFIX + name
     raise CDIError(Problem("", message))
@@ -176,12 +178,12 @@ def parse_annotations(annotations: Mapping[str, str]) -> tuple[tuple[str, ...], 
 def _vendor_or_class_problem(what: str, text: str, *, strict: bool) -> str | None:
     if _VENDOR_OR_CLASS.fullmatch(text):
         if strict and len(text) == 1:
-            return f"{what} {text!r} has a single character, which crashes containerd"
+            return f"{what} {shown(text)} has a single character, which crashes containerd"
         return None
     if not text:
         return f"the {what} is empty"
     if not (_ALPHANUMERIC.match(text) and text[0].isalpha()):
-        return f"{what} {text!r} does not begin with a letter"
+        return f"{what} {shown(text)} does not begin with a letter"
     if not _ALPHANUMERIC.match(text[-1]):
-        return f"{what} {text!r} does not end with a letter or digit"
-    return f"{what} {text!r} has characters other than letters, digits, '_', '-' and '.'"
+        return f"{what} {shown(text)} does not end with a letter or digit"
+    return f"{what} {shown(text)} has characters other than letters, digits, '_', '-' and '.'"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cdi import wire
-from cdi.errors import Problem
+from cdi.errors import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 # So many problems are told of one document.
 _MOST = 100
-
-# So much of a value is shown in a message.
-_SHOWN = 80
 
 
 def check(document: object) -> tuple[Problem, ...]:
@@ -72,19 +69,18 @@ def _path(error: ValidationError) -> str:
 
 def _message(error: ValidationError) -> str:
     found: Any = error.instance
-    shown = repr(found)
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    value = shown(found)
     expected: Any = error.validator_value
     told: dict[str, Callable[[], str]] = {
         "required": lambda: f"the member {_listed(set(expected) - set(found))} is missing",
         "additionalProperties": lambda: f"there is no member {_listed(set(found) - _properties(error))}",
-        "type": lambda: f"{shown} is not of type {expected}",
-        "enum": lambda: f"{shown} is none of {_listed(expected)}",
-        "pattern": lambda: f"{shown} does not match {expected}",
+        "type": lambda: f"{value} is not of type {expected}",
+        "enum": lambda: f"{value} is none of {_listed(expected)}",
+        "pattern": lambda: f"{value} does not match {expected}",
         "minLength": lambda: "the text is empty",
         "minItems": lambda: "the list is empty",
-        "minimum": lambda: f"{shown} is less than {expected}",
-        "maximum": lambda: f"{shown} is more than {expected}",
+        "minimum": lambda: f"{value} is less than {expected}",
+        "maximum": lambda: f"{value} is more than {expected}",
     }
     return told[str(error.validator)]()
 
@@ -95,4 +91,4 @@ def _properties(error: ValidationError) -> set[str]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(repr, sorted(names)))
+    return ", ".join(map(shown, sorted(names)))

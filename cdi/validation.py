@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cdi import versions
-from cdi.errors import Problem
+from cdi.errors import Problem, shown
 from cdi.names import class_problem, device_problem, split_kind, vendor_problem
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _errors(spec: Spec, *, strict: bool) -> Iterator[Problem]:
         if problem := device_problem(device.name):
             yield Problem(f"{place}.name", problem)
         if (first := seen.setdefault(device.name, index)) != index:
-            yield Problem(f"{place}.name", f"device {device.name!r} is defined already, as devices[{first}]")
+            yield Problem(f"{place}.name", f"device {shown(device.name)} is defined already, as devices[{first}]")
         if not device.container_edits:
             yield Problem(
                 f"{place}.containerEdits",
@@ -86,7 +86,7 @@ def _version_errors(spec: Spec) -> Iterator[Problem]:
     declared = versions.order(spec.version)
     if declared < 0:
         known = ", ".join(versions.ALL[versions.order(versions.EARLIEST) :])
-        yield Problem("cdiVersion", f"there is no CDI version {spec.version!r}", f"use one of {known}")
+        yield Problem("cdiVersion", f"there is no CDI version {shown(spec.version)}", f"use one of {known}")
         return
     minimum = versions.enforced_version(spec)
     if declared < versions.order(minimum):
@@ -98,7 +98,7 @@ def _version_errors(spec: Spec) -> Iterator[Problem]:
 def _kind_errors(kind: str, *, strict: bool) -> Iterator[Problem]:
     vendor, class_ = split_kind(kind)
     if not vendor:
-        yield Problem("kind", f"kind {kind!r} is not of the form vendor/class", "write it like acme.com/modem")
+        yield Problem("kind", f"kind {shown(kind)} is not of the form vendor/class", "write it like acme.com/modem")
         return
     for problem in (vendor_problem(vendor, strict=strict), class_problem(class_, strict=strict)):
         if problem:
@@ -121,23 +121,27 @@ def _edits_errors(place: str, edits: ContainerEdits) -> Iterator[Problem]:
 def _env_errors(place: str, env: Iterable[str]) -> Iterator[Problem]:
     for index, variable in enumerate(env):
         if variable.find("=") <= 0:
-            yield Problem(f"{place}[{index}]", f"{variable!r} does not set a variable", "write it like NAME=VALUE")
+            yield Problem(f"{place}[{index}]", f"{shown(variable)} does not set a variable", "write it like NAME=VALUE")
 
 
 def _node_errors(place: str, node: DeviceNode) -> Iterator[Problem]:
     if not node.path:
         yield Problem(f"{place}.path", "the path is empty")
     if node.type and node.type not in NODE_TYPES:
-        yield Problem(f"{place}.type", f"there is no device type {node.type!r}", "use b, c, u or p, or leave it out")
+        yield Problem(
+            f"{place}.type", f"there is no device type {shown(node.type)}", "use b, c, u or p, or leave it out"
+        )
     if node.permissions != NO_PERMISSIONS and node.permissions.strip("rwm"):
-        yield Problem(f"{place}.permissions", f"{node.permissions!r} are no permissions", "use letters of r, w and m")
+        yield Problem(
+            f"{place}.permissions", f"{shown(node.permissions)} are no permissions", "use letters of r, w and m"
+        )
 
 
 def _hook_errors(place: str, hook: Hook) -> Iterator[Problem]:
     if hook.hook_name not in HOOK_NAMES:
         yield Problem(
             f"{place}.hookName",
-            f"there is no hook {hook.hook_name!r}",
+            f"there is no hook {shown(hook.hook_name)}",
             f"use one of {', '.join(HOOK_NAMES[1:])}",
         )
     if not hook.path:
@@ -157,7 +161,7 @@ def _rdt_errors(place: str, rdt: IntelRdt) -> Iterator[Problem]:
     if clos == "/":
         return
     if clos in {".", ".."} or _NO_CLOS.search(clos) or len(clos.encode(errors="replace")) >= _CLOS_LENGTH:
-        yield Problem(f"{place}.closID", f"{clos[:60]!r} cannot be the name of a directory")
+        yield Problem(f"{place}.closID", f"{shown(clos)} cannot be the name of a directory")
 
 
 def _net_errors(place: str, devices: Iterable[NetDevice]) -> Iterator[Problem]:
@@ -171,13 +175,13 @@ def _net_errors(place: str, devices: Iterable[NetDevice]) -> Iterator[Problem]:
             if not value:
                 yield Problem(f"{place}[{index}].{member}", "the name is empty")
             elif (first := seen.setdefault(value, index)) != index:
-                yield Problem(f"{place}[{index}].{member}", f"{value!r} is taken already, by item {first}")
+                yield Problem(f"{place}[{index}].{member}", f"{shown(value)} is taken already, by item {first}")
 
 
 def _warnings(spec: Spec) -> Iterator[Problem]:
     minimum = versions.minimum_version(spec)
     if spec.version.startswith("v"):
-        yield Problem("cdiVersion", f"{spec.version!r} is not a semantic version", "leave out the v")
+        yield Problem("cdiVersion", f"{shown(spec.version)} is not a semantic version", "leave out the v")
     if versions.order(versions.enforced_version(spec)) <= versions.order(spec.version) < versions.order(minimum):
         need = next(need for need in versions.needs(spec) if need.version == minimum)
         yield Problem(
@@ -191,7 +195,9 @@ def _warnings(spec: Spec) -> Iterator[Problem]:
     for index, device in enumerate(spec.devices):
         place = f"devices[{index}]"
         if ":" in device.name:
-            yield Problem(f"{place}.name", f"device name {device.name!r} has a colon", "SPEC.md allows '-', '_', '.'")
+            yield Problem(
+                f"{place}.name", f"device name {shown(device.name)} has a colon", "SPEC.md allows '-', '_', '.'"
+            )
         yield from _annotation_warnings(f"{place}.annotations", device.annotations)
         yield from _edits_warnings(f"{place}.containerEdits", device.container_edits)
 
@@ -199,7 +205,7 @@ def _warnings(spec: Spec) -> Iterator[Problem]:
 def _kind_warnings(kind: str) -> Iterator[Problem]:
     vendor, class_ = split_kind(kind)
     if vendor and not _DNS_SUBDOMAIN.fullmatch(vendor):
-        yield Problem("kind", f"vendor {vendor!r} is not a DNS name in lower case")
+        yield Problem("kind", f"vendor {shown(vendor)} is not a DNS name in lower case")
     if len(vendor) > _VENDOR_LENGTH:
         yield Problem("kind", f"the vendor has {len(vendor)} characters", f"at most {_VENDOR_LENGTH} are allowed")
     if len(class_) > _CLASS_LENGTH:
@@ -240,7 +246,7 @@ def _hook_warnings(place: str, hook: Hook) -> Iterator[Problem]:
     if hook.hook_name == HOOK_NAMES[0]:
         yield Problem(f"{place}.hookName", "prestart hooks are not part of CDI, and deprecated", "use createRuntime")
     if not hook.path.startswith("/"):
-        yield Problem(f"{place}.path", f"hook path {hook.path!r} is not absolute")
+        yield Problem(f"{place}.path", f"hook path {shown(hook.path)} is not absolute")
     if hook.timeout is not None and hook.timeout <= 0:
         yield Problem(f"{place}.timeout", f"timeout {hook.timeout} is not greater than zero", "leave it out for none")
 

@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from cdi.errors import Problem
+from cdi.errors import Problem, shown
 from cdi.model import ContainerEdits, Device, DeviceNode, Hook, IntelRdt, Mount, NetDevice, Spec
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Text:
             return "" if old is None else old
         if isinstance(tree, bool | int | float):
             text = scalar_text(tree)
-            findings.note(place, f"{_kind_of(tree)} is taken as the text {text!r}", "put it in quotes")
+            findings.note(place, f"{_kind_of(tree)} is taken as the text {shown(text)}", "put it in quotes")
             return text
         return _mismatch(tree, place, findings, "text", "")
 
@@ -247,7 +247,7 @@ class Struct:
             if member is None:
                 continue
             if (other := spelt.setdefault(member.name, name)) != name:
-                findings.note((place, name), f"the member stands here twice, also as {other!r}", "keep one")
+                findings.note((place, name), f"the member stands here twice, also as {shown(other)}", "keep one")
             values[member.attribute] = member.shape.read(
                 tree[name], (place, name), findings, values.get(member.attribute)
             )

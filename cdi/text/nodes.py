@@ -84,8 +84,12 @@ def first_document(characters: Characters) -> Document:
         TextError: the text is wrong, in the first document or so close behind it that runtimes see it.
     """
     scanner = Scanner(characters)
-    root = _Parser(scanner).document()
-    end = scanner.peek().position  # a runtime looks for the document's end, and at what stands there
+    try:
+        root = _Parser(scanner).document()
+        end = scanner.peek().position  # a runtime looks for the document's end, and at what stands there
+    except TextError as error:
+        # Where a text cannot be decoded any further, quotes and brackets are missing that may well be there.
+        raise (characters.fault if characters.fault and scanner.is_at_end else error) from None
     scanner.finish()
     return Document(root, end)
 

@@ -82,6 +82,11 @@ class Scanner:
         self._taken += 1
         return token
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all that could be decoded has been read."""
+        return self._at.character == END
+
     def finish(self) -> None:
         """Raise the text's own fault if reading has come to it."""
         characters = self._characters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from cdi.errors import CDIError, Problem
+from cdi.errors import CDIError, Problem, shown
 from cdi.text.characters import Characters, TextError, decoded, line_and_column
 from cdi.text.nodes import DEPTH, Node, Shape, first_document
 from cdi.text.scalars import MERGE_TAG, Scalar, value
@@ -21,6 +21,9 @@ _VALUES_FEW = 400_000
 _VALUES_MANY = 4_000_000
 _RATIO_FEW = 0.99
 _RATIO_MANY = 0.10
+
+# So much of a message is told; it may hold the name of an anchor, which may be as long as the text.
+_MESSAGE = 200
 
 _UINT64_ONLY = 2**63
 
@@ -47,7 +50,8 @@ def read(data: bytes, where: str = "") -> Tree:
 def _refuse(error: TextError, characters: Characters, where: str) -> NoReturn:
     line, column = line_and_column(characters.text, error.position)
     place = f"{where}:{line}:{column}" if where else f"line {line}, column {column}"
-    raise CDIError(Problem(place, error.message)) from None
+    message = error.message if len(error.message) <= _MESSAGE else f"{error.message[:_MESSAGE]}..."
+    raise CDIError(Problem(place, message)) from None
 
 
 class _Reader:
@@ -90,7 +94,7 @@ class _Reader:
             key = (type(name), name)
             tree = self.read(value_node)
             if key in members:
-                raise TextError(f"the key {name!r} stands here already", key_node.position)
+                raise TextError(f"the key {shown(name)} stands here already", key_node.position)
             members[key] = tree
 
     def _merge(self, node: Node, members: dict[Any, Tree]) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from cdi import codec, validation, wire
 from cdi.errors import CDIError, Problem
 from cdi.text.characters import TextError, decoded, line_and_column
 from cdi.text.nodes import first_document
-from cdi.text.places import position
+from cdi.text.places import positions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cdi.hostnode import Look
     from cdi.model import Spec
+
+# Where a problem lies that is of the text itself, which has no paths yet.
+_OF_TEXT = re.compile(r"line (\d+), column (\d+)")
 
 # What may stand behind a document and mean nothing: its end mark, empty lines, comments.
 _NOTHING = re.compile(r"(?:\.\.\.)?(?:\s|#.*)*")
@@ -34,6 +39,18 @@ class Judgement:
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     advice: tuple[Problem, ...] = ()
+
+
+class Located(NamedTuple):
+    """A problem, and the line and column, from 1, of what it is about."""
+
+    line: int
+    column: int
+    problem: Problem
+
+    def within(self, name: str) -> Problem:
+        """Return the problem with file, line and column before its JSON path."""
+        return self.problem.within(f"{name}:{self.line}:{self.column}")
 
 
 def judge(data: bytes, name: str = "", *, look: Look | None = None, runtime: str | None = None) -> Judgement:
@@ -59,13 +76,18 @@ def judge(data: bytes, name: str = "", *, look: Look | None = None, runtime: str
     return Judgement(spec, validation.check(spec), warnings, advice)
 
 
-def located(problem: Problem, data: bytes, name: str) -> Problem:
-    """Return a problem of :func:`judge` with file, line and column before its JSON path."""
-    if problem.where.startswith("line "):  # of the text itself, which has no path yet
-        line, column = (int(number) for number in re.findall(r"\d+", problem.where))
-        return replace(problem, where=f"{name}:{line}:{column}")
-    line, column = position(data, problem.where)
-    return problem.within(f"{name}:{line}:{column}")
+def located(problems: Iterable[Problem], data: bytes) -> list[Located]:
+    """Return problems of :func:`judge` with line and column; the text is read once more, however many there are."""
+    problems = list(problems)
+    found = [_OF_TEXT.fullmatch(problem.where) for problem in problems]
+    paths = [problem.where for problem, match in zip(problems, found, strict=True) if match is None]
+    places = iter(positions(data, paths) if paths else ())
+    return [
+        Located(*next(places), problem)
+        if match is None
+        else Located(int(match[1]), int(match[2]), replace(problem, where=""))
+        for problem, match in zip(problems, found, strict=True)
+    ]
 
 
 def _text_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem, ...]:

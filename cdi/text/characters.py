@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BREAKS = "\r\n\x85\u2028\u2029"
 
@@ -79,7 +83,15 @@ def _width(data: bytes, position: int, encoding: str) -> int:
 
 def line_and_column(text: str, position: int) -> tuple[int, int]:
     """Return the line and column, both from 1, of a character."""
+    return lines_and_columns(text, [position])[position]
+
+
+def lines_and_columns(text: str, positions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return the lines and columns of characters by their positions; the text is gone through once."""
+    places = {}
     line, start = 1, 0
-    for match in _BREAK.finditer(text, 0, position):
-        line, start = line + 1, match.end()
-    return line, position - start + 1
+    for position in sorted(positions):
+        for match in _BREAK.finditer(text, start, position):
+            line, start = line + 1, match.end()
+        places[position] = line, position - start + 1
+    return places

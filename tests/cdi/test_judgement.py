@@ -23,7 +23,7 @@ def told(text: str | bytes, name: str = "a.yaml") -> dict[str, list[str]]:
     data = text if isinstance(text, bytes) else text.encode()
     found = judge(data, name)
     return {
-        level: [str(located(problem, data, name)) for problem in getattr(found, level)]
+        level: [str(problem.within(name)) for problem in located(getattr(found, level), data)]
         for level in ("errors", "warnings")
         if getattr(found, level)
     }
@@ -129,5 +129,40 @@ def test_every_problem_of_the_corpus_has_a_place() -> None:
     for row in cases.conformance("validate"):
         data = cases.text(row)
         found = judge(data, "a.json")
-        for problem in (*found.errors, *found.warnings):
-            assert located(problem, data, "a.json").where.startswith("a.json:")
+        for line, column, problem in located((*found.errors, *found.warnings), data):
+            assert (line > 0) <= (column > 0), row["id"]
+            assert not problem.where.startswith("line "), row["id"]
+
+
+@pytest.mark.parametrize("old", ["0.5.0", "acme.com/modem", "name: a", "/dev/m0"])
+def test_no_message_is_long(old: str) -> None:
+    found = judge(SOUND.replace(old, f"{old[:5]} {'9' * 1_000_000}").encode())
+    assert found.errors or found.spec
+    assert all(len(str(problem)) < 500 for problem in (*found.errors, *found.warnings))
+
+
+@pytest.mark.parametrize("anchor", ["*", "!x!"])
+def test_no_message_on_the_text_is_long(anchor: str) -> None:
+    (error,) = judge(SOUND.replace("name: a", f"name: {anchor}{'a' * 1_000_000}").encode()).errors
+    assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (b'kind: "a\xffb"', "line 1, column 9"),
+        (b"kind: 'a\xffb'", "line 1, column 9"),
+        (b"kind: [a, \xff", "line 1, column 11"),
+        (b'{"kind": "a\xffb"}', "line 1, column 12"),
+        (b"kind: |\n  \xff", "line 2, column 3"),
+    ],
+)
+def test_what_cannot_be_decoded_is_told_as_such(text: bytes, where: str) -> None:
+    (error,) = judge(text).errors
+    assert str(error) == f"{where}: this is not UTF-8: invalid start byte"
+
+
+def test_a_character_that_is_not_allowed_is_told_as_such() -> None:
+    (error,) = judge(b'kind: "a\x01"').errors
+    assert str(error) == "line 1, column 9: the character U+0001 is not allowed"
+    assert "never closed" in str(judge(b'kind: "a').errors[0])

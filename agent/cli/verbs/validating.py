@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -28,11 +26,6 @@ if TYPE_CHECKING:
 Severity: TypeAlias = Literal["error", "warning", "advice"]
 
 _MOST = 100  # problems of one file that are told
-# Bytes that may be searched for the lines of one file's problems, a pass for each: JSON goes fast, YAML does not.
-_SEARCHED_JSON = 16 * 1024 * 1024
-_SEARCHED_YAML = 1024 * 1024
-
-_PLACE = re.compile(r":(\d+):(\d+)(?:: (.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +94,18 @@ def _of_file(
         *(("warning", problem) for problem in judgement.warnings),
         *(("advice", problem) for problem in (*_name_advice(path), *judgement.advice)),
     ]
-    searches = max(1, (_SEARCHED_JSON if _is_json(data) else _SEARCHED_YAML) // max(1, len(data)))
+    told = problems[:_MOST]
+    places = located((problem for _, problem in told), data)
     findings = (
-        _located(severity, problem, data, search=index < searches)
-        for index, (severity, problem) in enumerate(problems[:_MOST])
+        Finding(severity, problem, line, column)
+        for (severity, _), (line, column, problem) in zip(told, places, strict=True)
     )
-    return Verdict(path, judgement, tuple(findings), max(0, len(problems) - _MOST))
+    return Verdict(path, judgement, tuple(findings), len(problems) - len(told))
 
 
 def _unread(path: str, *problems: Problem) -> Verdict:
     findings = (Finding("error", Problem("", problem.message, problem.hint)) for problem in problems)
     return Verdict(path, Judgement(None), tuple(findings))
-
-
-def _located(severity: Severity, problem: Problem, data: bytes, *, search: bool) -> Finding:
-    match = _PLACE.fullmatch(located(problem, data, "").where) if search else None
-    if match is None:
-        return Finding(severity, problem)
-    line, column, path = match.groups()
-    return Finding(severity, Problem(path or "", problem.message, problem.hint), int(line), int(column))
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _name_advice(path: str) -> Iterator[Problem]:

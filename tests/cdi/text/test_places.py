@@ -1,6 +1,8 @@
+import time
+
 import pytest
 
-from cdi.text.places import position
+from cdi.text.places import position, positions
 
 JSON = b"""\
 {
@@ -47,6 +49,23 @@ def test_places(path: str, json_place: tuple[int, int], yaml_place: tuple[int, i
 )
 def test_broken_texts_have_places_too(data: bytes, place: tuple[int, int]) -> None:
     assert position(data, "a") == place
+
+
+def test_many_places_are_found_at_once() -> None:
+    paths = ["b[1].c", "none", "", "name", "b[1]", "b[1].c"]
+    for data in (JSON, YAML):
+        assert positions(data, paths) == [position(data, path) for path in paths]
+    assert positions(JSON, []) == []
+
+
+def test_many_places_cost_as_much_as_one() -> None:
+    data = b"devices:\n" + b"".join(b"- {name: a, containerEdits: {env: [A=1]}}\n" for _ in range(2_000))
+    paths = [f"devices[{number}].name" for number in range(0, 2_000, 20)]
+    start = time.monotonic()
+    one = position(data, paths[-1])
+    middle = time.monotonic()
+    assert positions(data, paths)[-1] == one == (1_982, 10)
+    assert time.monotonic() - middle < 5 * (middle - start)
 
 
 def test_a_place_in_a_large_file_is_found_fast() -> None:

@@ -51,10 +51,33 @@ def test_a_false_reject_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "1 false_reject" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["x", "[]", '{"op": "dance", "expect": {}}', '{"op": "cache"}'])
+def test_a_crash_is_a_disagreement_and_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.jsonl"
+    crash, sound = {**ROW, "name": 5, "expect": {"ok": False}}, {**ROW, "name": "modem", "expect": {"ok": True}}
+    path.write_text(f"{json.dumps(crash)}\n{json.dumps(sound)}\n")
+    assert conformance.main([str(path)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("x-1: other: c: w: crash is ")
+    assert out.endswith("2 total, 0 agree, 0 false_accept, 1 false_reject, 1 other\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "[]",
+        "5",
+        '{"op": "dance", "expect": {}}',
+        '{"op": ["cache"], "expect": {}}',
+        '{"op": "cache"}',
+        '{"op": "cache", "expect": {}}',
+        '{"op": "validate", "expect": {}}',
+        "\udcff",
+    ],
+)
 def test_what_is_no_file_of_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     assert conformance.main([str(path)]) == 2
     assert conformance.main([str(tmp_path / "none.jsonl")]) == 2
     assert capsys.readouterr().out == ""

@@ -78,8 +78,7 @@ def _key_back(text: str, key: KeyChange, pair: Pair, document: dict[str, Any], l
         return text, f"{name} was changed by others since"
     if key.before is not None:
         return Edit(*pair.value, key.before).applied(text), ""
-    wanted = (_removed(document, key.path, prune=False), _removed(document, key.path, prune=True))
-    return _first(text, _ways_out(text, key, pair), wanted, name, language)
+    return _first(text, _ways_out(text, key, pair), list(_removed(document, key.path)), name, language)
 
 
 def _first(
@@ -129,11 +128,11 @@ def _replaced(document: dict[str, Any], path: tuple[str, ...], value: object) ->
     return result
 
 
-def _removed(document: dict[str, Any], path: tuple[str, ...], *, prune: bool) -> dict[str, Any]:
+def _removed(document: dict[str, Any], path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the document without a key, then also without each table that is empty then."""
     result = copy.deepcopy(document)
-    del tomltext.lookup(result, path[:-1])[path[-1]]
-    for depth in range(len(path) - 1, 0, -1):
-        parent = tomltext.lookup(result, path[: depth - 1])
-        if prune and not parent[path[depth - 1]]:
-            del parent[path[depth - 1]]
-    return result
+    for depth in range(len(path), 0, -1):
+        del tomltext.lookup(result, path[: depth - 1])[path[depth - 1]]
+        yield copy.deepcopy(result)
+        if tomltext.lookup(result, path[: depth - 1]):
+            return

@@ -123,10 +123,10 @@ def test_an_ordinary_user_may_do_it_in_a_tree_of_their_own(image: Path) -> None:
 
 @pytest.mark.root
 def test_the_booted_image_would_write_the_same_bytes(image: Path, tmp_path: Path) -> None:
-    """The image's /etc/cdi-sync is this machine's, in a mount namespace of its own; its /dev is full of devices."""
+    """The image's /etc is this machine's, in a mount namespace of its own; its /dev is full of devices."""
     run("--root", image)
     here = tmp_path / "here"
-    script = 'mkdir -p /etc/cdi-sync && mount --bind "$1" /etc/cdi-sync && exec "$2" --once --spec-dir "$3"'
-    argv = ["unshare", "--mount", "sh", "-ec", script, "sh", image / "etc/cdi-sync", PROGRAM, here]
+    script = 'mount --bind "$1" /etc && exec "$2" --once --spec-dir "$3"'
+    argv = ["unshare", "--mount", "sh", "-ec", script, "sh", image / "etc", PROGRAM, here]
     subprocess.run(argv, check=True, capture_output=True)  # type: ignore[arg-type]
     assert (here / FILE).read_bytes() == (image / "etc/cdi" / FILE).read_bytes()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent import templates
+from agent.edits import LeftOutError, device_node, unit_edits
 from agent.grouping import Unit, units
-from agent.host import Blind, Unreadable, fact
+from agent.host import Blind, Unreadable
 from agent.templates import Choice
 from cdi import versions
 from cdi.errors import Problem
@@ -17,9 +18,8 @@ from cdi.model import ContainerEdits, Device, DeviceNode, Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from agent.config.settings import DeviceClass, EditsTemplate
+    from agent.config.settings import DeviceClass
     from agent.host import HostDevice, Observation
-    from agent.templates import Template
 
 _TELLING = ("serial", "usb:port", "pci:address", "link", "sysname")  # facts that tell two devices apart
 
@@ -66,10 +66,6 @@ class _Candidate:
     def offer(self) -> Offer:
         nodes = tuple(dict.fromkeys(_host_node(node) for node in self.device.container_edits.device_nodes))
         return Offer(self.device.name, nodes, self.present, self.kept)
-
-
-class _LeftOutError(Exception):
-    """A device is not written, by the configuration's own word; fact and advice."""
 
 
 def render(
@@ -176,7 +172,7 @@ class _Renderer:
         for unit in units(self.device_class.group_by, speakable, self.tell_unreadable, self.tell_alone):
             try:
                 yield self.candidate(unit)
-            except _LeftOutError as reason:
+            except LeftOutError as reason:
                 self.warning(" ".join(unit.places), *reason.args)
             except Unreadable as unknown:
                 for member in unit.members:
@@ -201,50 +197,20 @@ class _Renderer:
 
     def candidate(self, unit: Unit) -> _Candidate:
         name = self.device_class.all_name or "" if self.device_class.only_all else self.name(unit)
-        edits = self.edits(unit, name)
+        edits = unit_edits(self.device_class, unit, name)
         present = len(unit.members) >= self.device_class.requires
         return _Candidate(unit.places, Device(name=name, container_edits=edits), present, unit=unit)
 
     def name(self, unit: Unit) -> str:
         raw = self.device_class.name.fill(unit.fact)
         if isinstance(raw, Choice):
-            raise _LeftOutError(
+            raise LeftOutError(
                 f"has no name, since nothing is there for {raw}",
                 'add a field that it has to the class\'s name, such as "|sysname}"',
             )
         if self.device_class.name.last_resort == "sysname" and raw == unit.fact("sysname") and raw[-1:].isdigit():
             self.unstable.append(raw)
         return templates.device_name(raw)
-
-    def edits(self, unit: Unit, name: str) -> ContainerEdits:
-        """Return the edits of all nodes, in node order; what several of them say alike is said once."""
-        edits = ContainerEdits()
-        for member in unit.members:
-            edits = edits.joined(self.node_edits(member, name))
-            if self.device_class.device_edits and not self.device_class.only_all:
-                edits = edits.joined(_filled(self.device_class.device_edits, member, name))
-        paths = [node.path for node in edits.device_nodes]
-        if twice := next((path for path in paths if paths.count(path) > 1), None):
-            raise _LeftOutError(
-                f"has two nodes at {twice} in the container", "tell them apart in the class's node.path"
-            )
-        if not edits:
-            raise _LeftOutError("has no node, and the class edits nothing else", "add [class.deviceEdits]")
-        return _without_repeats(edits)
-
-    def node_edits(self, device: HostDevice, name: str) -> ContainerEdits:
-        if not device.node:
-            return ContainerEdits()
-        wanted = self.device_class.node
-        path = device.node
-        if wanted.path is not None and not self.device_class.only_all:
-            path = _text(wanted.path, device, name, templates.path_component)
-        gids = (device.gid,) if wanted.group and device.gid else ()
-        return ContainerEdits(device_nodes=(self.device_node(path, device.node),), additional_gids=gids)
-
-    def device_node(self, path: str, host_path: str) -> DeviceNode:
-        letters = "".join(letter for letter in "rwm" if letter in self.device_class.node.permissions)
-        return DeviceNode(path=path, host_path=host_path if path != host_path else "", permissions=letters)
 
     def tell_unstable(self) -> None:
         if self.unstable:
@@ -344,7 +310,7 @@ class _Renderer:
             return None
         gids = dict.fromkeys(gid for one in candidates for gid in one.device.container_edits.additional_gids)
         edits = ContainerEdits(
-            device_nodes=tuple(self.device_node(node, node) for node in sorted(nodes)),
+            device_nodes=tuple(device_node(self.device_class, node, node) for node in sorted(nodes)),
             additional_gids=tuple(sorted(gids)),
         )
         present = any(one.present for one in candidates) or bool(before)
@@ -405,64 +371,3 @@ def _apart(same: list[_Candidate]) -> str:
             shown = ", ".join(str(value) for value in values[:4])
             return f"name them by {{{field}}}, which tells them apart ({shown})"
     return "choose a name template that tells them apart"
-
-
-def _text(template: Template, device: HostDevice, name: str, clean: Callable[[str], str]) -> str:
-    facts = {"name": name, "devnode": device.node.rpartition("/")[2]}
-    filled = template.fill(lambda field: facts.get(field) or fact(device, field), clean)
-    if isinstance(filled, Choice):
-        raise _LeftOutError(
-            f"lacks what {template.text!r} asks for: nothing is there for {filled}",
-            "add a field that it has, behind a |",
-        )
-    return filled
-
-
-def _filled(wanted: EditsTemplate, device: HostDevice, name: str) -> ContainerEdits:
-    """Fill in the templates of a class's edits for one device."""
-
-    def fill(text: str, clean: Callable[[str], str]) -> str:
-        template = wanted.templates.get(text)
-        return text if template is None else _text(template, device, name, clean)
-
-    def path(text: str) -> str:
-        return fill(text, templates.path_component)
-
-    def plain(text: str) -> str:
-        return fill(text, templates.plain_text)
-
-    edits = wanted.edits
-    rdt = edits.intel_rdt
-    return replace(
-        edits,
-        env=tuple(map(plain, edits.env)),
-        device_nodes=tuple(
-            replace(node, path=path(node.path), host_path=path(node.host_path)) for node in edits.device_nodes
-        ),
-        net_devices=tuple(
-            replace(one, host_interface_name=path(one.host_interface_name), name=path(one.name))
-            for one in edits.net_devices
-        ),
-        hooks=tuple(replace(hook, env=tuple(map(plain, hook.env))) for hook in edits.hooks),
-        mounts=tuple(
-            replace(
-                mount,
-                host_path=path(mount.host_path),
-                container_path=path(mount.container_path),
-                options=tuple(map(plain, mount.options)),
-            )
-            for mount in edits.mounts
-        ),
-        intel_rdt=rdt and replace(rdt, clos_id=path(rdt.clos_id)),
-    )
-
-
-def _without_repeats(edits: ContainerEdits) -> ContainerEdits:
-    return replace(
-        edits,
-        env=tuple(dict.fromkeys(edits.env)),
-        net_devices=tuple(dict.fromkeys(edits.net_devices)),
-        hooks=tuple(dict.fromkeys(edits.hooks)),
-        mounts=tuple(dict.fromkeys(edits.mounts)),
-        additional_gids=tuple(dict.fromkeys(edits.additional_gids)),
-    )

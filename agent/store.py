@@ -202,7 +202,7 @@ class Writer:
         path = self.directory.path
         try:
             if not os.path.isdir(path):
-                os.makedirs(path)
+                os.makedirs(path, exist_ok=True)  # another may be making it just now
                 os.chmod(path, 0o755)  # noqa: S103 - whatever the umask: rootless runtimes read here too
         except OSError as error:
             raise _store_error(path, "made", error) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from agent.config.settings import Settings
 from agent.discovery import globs
 from agent.discovery.udev import UdevDatabase
 from agent.plan import Remove
-from agent.reconcile import Reconciler
+from agent.reconcile import Reconciler, count
 from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
 from agent.watch import Files, Interest, Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
 _LOAD_LIMIT = 60.0  # seconds for the child that parses the configuration
+_KILL_LIMIT = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +53,43 @@ async def load(options: Options) -> Settings:
     """
     arguments = [f"--{name}={value}" for name in ("config", "spec-dir", "state-dir")
                  if (value := getattr(options, name.replace("-", "_"))) is not None]  # fmt: skip
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "agent.config", *arguments,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
     try:
-        async with asyncio.timeout(_LOAD_LIMIT):
-            answer, _ = await child.communicate()
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-        raise CDIError(
-            Problem("configuration", "takes too long to read", "see to its disk; the last good one stays in force")
-        ) from None
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "agent.config", *arguments,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            process_group=0,  # what a terminal sends to us all is for us to heed
+        )  # fmt: skip
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise LoadError(Problem("configuration", f"cannot be read now: {reason}", "see to the limits of it")) from None
+    answer = await _answer_of(child)
     if child.returncode != 0:
-        raise CDIError(Problem("configuration", f"its parser ended with {child.returncode}", "see the lines above"))
+        problem = Problem("configuration", f"its parser ended with {child.returncode}", "see to the memory it may use")
+        raise LoadError(problem)
     settings = pickle.loads(answer)  # noqa: S301 - our own child wrote it
     if isinstance(settings, Settings):
         return settings
     raise CDIError(*settings)
+
+
+class LoadError(CDIError):
+    """The configuration was not read, and nothing is known against it: another time it may be."""
+
+
+async def _answer_of(child: asyncio.subprocess.Process) -> bytes:
+    """Return what a child writes until it ends; it never outlives the wait for it."""
+    try:
+        async with asyncio.timeout(_LOAD_LIMIT):
+            answer, _ = await child.communicate()
+    except TimeoutError:
+        raise LoadError(Problem("configuration", "takes too long to read", "see to its disk")) from None
+    finally:
+        if child.returncode is None:
+            child.kill()
+            with contextlib.suppress(TimeoutError):  # it may hang in a file system, where no signal reaches it
+                async with asyncio.timeout(_KILL_LIMIT):
+                    await child.wait()
+    return answer
 
 
 class Agent:
@@ -83,6 +103,8 @@ class Agent:
         self._failures = 0
         self._told = _Told()
         self._fault: BaseException | None = None
+        self._loading: asyncio.Task[Settings] | None = None
+        self._config: tuple[object, ...] | None = None
 
     def _adopt(self, settings: Settings) -> None:
         self.settings = settings
@@ -107,13 +129,14 @@ class Agent:
         self._listen()
         self._take_directory()
         files = Files(self.wake.up)
-        mounts = Mounts(self.wake.up)
+        mounts = Mounts(self.wake.up, lambda: self._mounts_matter() or files.replaced())
         uevents = Uevents(self._udev, self.wake.up, self._nodeless_matters) if self._udev.available else None
         if uevents is None:
             _log.warning(
                 "libudev is not installed, so no event tells of devices; install libudev1, until then the resync does"
             )
         files.start()
+        mounts.start()
         try:
             files.watch(self._wanted())
             if uevents:
@@ -124,10 +147,9 @@ class Agent:
                 await self._refresh_settings()
                 delay = self._pass()
                 files.watch(self._wanted())
-                mounts.watch(wanted=self._mounts_matter())
                 await self.wake.due(delay)
         finally:
-            mounts.watch(wanted=False)
+            mounts.stop()
             files.stop()
             if self._writer:
                 self._writer.close()
@@ -147,7 +169,9 @@ class Agent:
 
     def _stop(self) -> None:
         self._stopping = True
-        self.wake.up()
+        if self._loading:
+            self._loading.cancel()
+        self.wake.end()
 
     def _hang_up(self) -> None:
         self._reload = True
@@ -166,17 +190,39 @@ class Agent:
         signature = _config_signature(self._options)
         if signature == self._config and not self._reload:
             return
-        self._reload, self._config = False, signature
+        self._reload = False
+        self._loading = asyncio.ensure_future(load(self._options))
         try:
-            settings = await load(self._options)
-        except CDIError as error:
-            for problem in error.problems:
-                _log.error("%s", problem)
-            _log.error("the configuration is refused; the last good one stays in force")
+            settings = await self._loading
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
             return
+        except CDIError as error:
+            if self._certain(signature, error):
+                self._told.refusal(error)
+            return
+        finally:
+            self._loading = None
+        if self._certain(signature):
+            self._apply(settings)
+
+    def _certain(self, signature: tuple[object, ...], error: CDIError | None = None) -> bool:
+        """Tell whether what was read is the configuration as it stands, and so need not be read again.
+
+        It is not while an editor is at it: then it may have been empty, or gone, for a moment.
+        """
+        if signature != _config_signature(self._options):
+            self.wake.up()
+            return False
+        self._config = None if isinstance(error, LoadError) else signature
+        return True
+
+    def _apply(self, settings: Settings) -> None:
+        self._told.refused = ()
         if settings == self.settings:
             return
-        _log.info("configuration loaded: %d classes", len(settings.classes))
+        _log.info("configuration loaded: %s", count(len(settings.classes), "class"))
         if settings.spec_dir != self.settings.spec_dir:
             _log.warning("%s is no longer kept true; remove our specs there: rm %s/cdi-sync+*.json",
                          self.settings.spec_dir, self.settings.spec_dir)  # fmt: skip
@@ -194,12 +240,17 @@ class Agent:
         except StoreError as error:
             self._told.failures([error])
             return self._retry()
+        except OSError as error:  # what is short now (memory, open files) was not met where a fact is read
+            problem = Problem("this node", f"cannot be looked at: {(error.strerror or str(error)).lower()}",
+                              "see to the limits of this process; it is tried again")  # fmt: skip
+            self._told.failures([StoreError(problem)])
+            return self._retry()
         self._told.outcome(outcome, self._directory.path)
         _log.debug("a pass of %.1f ms: %s", 1000 * (time.perf_counter() - start), outcome.sentence)
         grown = bool(outcome.pending - self._told.pending)
         self._told.pending = outcome.pending
         self.wake.looked(too_early=grown and not outcome.changes)
-        if outcome.failures or outcome.pending:
+        if outcome.failures or outcome.pending or self._config is None:
             return self._retry()
         self._failures = 0
         return self.settings.resync
@@ -258,7 +309,7 @@ class Agent:
         """Name the directories that patterns are below, and whether what is below them in turn matters."""
         directories: dict[str, bool] = {}
         for device_class in self.settings.classes:
-            for selector in device_class.selects:
+            for selector in (*device_class.selects, *device_class.excludes):
                 for pattern in selector.devnode:
                     directory = globs.watched_directory(pattern)
                     deep = "/" in pattern.text[len(directory) + 1 :] and not f"{directory}/".startswith("/dev/")
@@ -280,8 +331,10 @@ def _config_signature(options: Options) -> tuple[object, ...]:
 
 
 def _signature(path: str) -> object:
+    """Return what changes with a file, and with who may write to its directory."""
     try:
-        return Signature.of(os.stat(path))
+        directory = os.stat(os.path.dirname(os.path.realpath(path)))
+        return Signature.of(os.stat(path)), directory.st_mode, directory.st_uid
     except OSError as error:
         return error.errno
 
@@ -294,6 +347,15 @@ class _Told:
         self._spoke = False
         self._problems: frozenset[Problem] = frozenset()
         self._failures: frozenset[str] = frozenset()
+        self.refused: tuple[Problem, ...] = ()
+
+    def refusal(self, error: CDIError) -> None:
+        """Tell that a configuration cannot be used; what was only not read is tried again, and told once."""
+        if not isinstance(error, LoadError) or error.problems != self.refused:
+            for problem in error.problems:
+                _log.error("%s", problem)
+            _log.error("the configuration is refused; the last good one stays in force")
+        self.refused = error.problems
 
     def outcome(self, outcome: Outcome, directory: str) -> None:
         """Tell what a pass did and what is newly wrong."""

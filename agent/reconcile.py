@@ -49,19 +49,20 @@ class Outcome:
         """The pass in one sentence, for the log; the same outcome gives the same sentence."""
         devices = sum(len(one.offers) for one in self.classes)
         kinds = sum(1 for one in self.classes if one.offers)
-        text = f"{_count(devices, 'device')} of {_count(kinds, 'kind')}"
+        text = f"{count(devices, 'device')} of {count(kinds, 'kind')}"
         written = sum(isinstance(change, Write) for change in self.changes)
         removed = sum(isinstance(change, Remove) for change in self.changes)
         verbs = ("written", "removed") if self.applied else ("to write", "to remove")
         done = [
-            f"{_count(number, 'spec')} {verb}" for number, verb in zip((written, removed), verbs, strict=True) if number
+            f"{count(number, 'spec')} {verb}" for number, verb in zip((written, removed), verbs, strict=True) if number
         ]
-        done += [f"{_count(len(self.failures), 'failure')}"] if self.failures else []
+        done += [f"{count(len(self.failures), 'failure')}"] if self.failures else []
         return f"{text}: {', '.join(done)}" if done else f"{text}: nothing to change"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str) -> str:
+    """Return a number of things as one says it."""
+    return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 class Reconciler:

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.config.places import links
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -31,6 +33,7 @@ class Wake:
     def __init__(self, settle: float) -> None:
         self.settle = settle
         self._event = asyncio.Event()
+        self._ended = asyncio.Event()
         self._latest = 0.0  # when something last happened
         self._looked = float("-inf")  # when the last pass ended
 
@@ -38,6 +41,11 @@ class Wake:
         """Say that something happened, whatever it was. To be called in the event loop's thread."""
         self._latest = asyncio.get_running_loop().time()
         self._event.set()
+
+    def end(self) -> None:
+        """Say that there is no time left for a burst to end: what waits returns at once, now and ever after."""
+        self._ended.set()
+        self.up()
 
     def looked(self, *, too_early: bool = False) -> None:
         """Say that a pass has ended.
@@ -65,8 +73,10 @@ class Wake:
         loop = asyncio.get_running_loop()
         limit = self._latest + _BURST * self.settle
         rest = self.settle
-        while rest > 0:
-            await asyncio.sleep(rest)
+        while rest > 0 and not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._ended.wait()
             rest = min(self._latest + self.settle, limit) - loop.time()
 
 
@@ -112,25 +122,31 @@ class Uevents:
 
 
 class Mounts:
-    """Wakes when anything is mounted or unmounted, while that is asked for."""
+    """Wakes when something is mounted or unmounted that ``matters``; a container host mounts all day long."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], matters: Callable[[], bool]) -> None:
         self._wake = wake
+        self._matters = matters
         self._file: int | None = None
 
-    def watch(self, *, wanted: bool) -> None:
-        """Begin or cease to heed mounts."""
-        loop = asyncio.get_running_loop()
-        if wanted and self._file is None:
-            with contextlib.suppress(OSError):  # no /proc: then nothing is known of mounts at all
-                self._file = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
-                # The file always has something to read, and says by an error condition that it has changed. The event
-                # loop hands such a condition to whoever waits for room to write, which there never is.
-                loop.add_writer(self._file, self._wake)
-        elif not wanted and self._file is not None:
-            loop.remove_writer(self._file)
+    def start(self) -> None:
+        """Begin to heed mounts."""
+        with contextlib.suppress(OSError):  # no /proc: then nothing is known of mounts at all
+            self._file = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+            # The file always has something to read, and says by an error condition that it has changed. The event
+            # loop hands such a condition to whoever waits for room to write, which there never is.
+            asyncio.get_running_loop().add_writer(self._file, self._changed)
+
+    def stop(self) -> None:
+        """Heed them no more."""
+        if self._file is not None:
+            asyncio.get_running_loop().remove_writer(self._file)
             os.close(self._file)
             self._file = None
+
+    def _changed(self) -> None:
+        if self._matters():
+            self._wake()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +176,7 @@ class Files:
         self._wake = wake
         self._interests: dict[str, list[Interest]] = {}
         self._watches: dict[str, tuple[object, Any]] = {}
+        self._stood: dict[str, tuple[int, int] | None] = {}
         self._refused: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -176,19 +193,29 @@ class Files:
         """Watch these directories from now on, and no others.
 
         To be called after every pass: a directory that was replaced is watched anew, and where one is missing its
-        nearest ancestor is watched until it comes.
+        nearest ancestor is watched until it comes. So are the links on the way to it.
         """
         self._interests = {}
         for directory, interest in wanted.items():
             real = os.path.realpath(directory)
             self._add(real, interest)
-            for path in {directory, real}:
+            for path in {directory, real, *links(directory)}:
                 parent = _nearest_existing(os.path.dirname(path))
                 self._add(os.path.realpath(parent), Interest(_below(path, parent)))
         for path in set(self._watches) - set(self._interests):
             self._unschedule(path)
+        before, self._stood = self._stood, {path: _identity(path) for path in self._interests}
+        if any(before.get(path, stands) != stands for path, stands in self._stood.items()):
+            self._wake()  # before or after we looked, who knows, and what came into it meanwhile nobody told
         for path, interests in self._interests.items():
             self._schedule(path, content=any(one.content for one in interests), deep=any(one.deep for one in interests))
+
+    def replaced(self) -> bool:
+        """Tell whether another directory stands where a watched one stood: a file system was mounted or unmounted.
+
+        Of that the directories themselves say nothing.
+        """
+        return any(_identity(path) != stood for path, stood in self._stood.items())
 
     def _add(self, path: str, interest: Interest) -> None:
         self._interests.setdefault(path, []).append(interest)
@@ -268,7 +295,7 @@ def _events(*, content: bool) -> list[Any]:
 
     names = [events.FileCreatedEvent, events.FileDeletedEvent, events.FileMovedEvent,
              events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]  # fmt: skip
-    contents = [events.FileClosedEvent, events.FileModifiedEvent, events.FileAttribEvent]
+    contents = [events.FileClosedEvent, events.FileModifiedEvent, events.FileAttribEvent, events.DirAttribEvent]
     return names + contents if content else names
 
 

@@ -207,7 +207,7 @@ def test_storms_of_signals_change_nothing(agent: Agent, nodes: Path) -> None:
 def test_many_that_start_at_once_leave_one_holder_and_no_strange_word(config: Path, tmp_path: Path) -> None:
     for turn in range(5):
         spec_dir = tmp_path / f"cdi{turn}" / "deep"
-        argv = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir]
+        argv: list[str | Path] = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir]
         started = [
             subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(6)
         ]

@@ -34,6 +34,7 @@ _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
 _LOAD_LIMIT = 60.0  # seconds for the child that parses the configuration
 _KILL_LIMIT = 1.0  # seconds
+_AT_ONCE = 50  # problems told of one pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +379,11 @@ class _Told:
 
     def _tell(self, problems: tuple[Problem, ...]) -> None:
         now = frozenset(problems)
-        for problem in sorted(now - self._problems):
+        new = sorted(now - self._problems)
+        for problem in new[:_AT_ONCE]:
             _log.warning("%s", problem)
+        if len(new) > _AT_ONCE:
+            _log.warning("and %d more; cdi-sync --once --check tells all", len(new) - _AT_ONCE)
         self._problems = now
 
 

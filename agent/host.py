@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -105,9 +106,18 @@ class Blind:
     below: bool = False
     pending: bool = False
 
+
+class Unseen:
+    """Where nodes may be without having been seen; there may be thousands of such places, and of nodes to ask for."""
+
+    def __init__(self, blinds: Iterable[Blind]) -> None:
+        blinds = tuple(blinds)
+        self._places = {blind.path for blind in blinds}
+        self._trees = {PurePosixPath(blind.path) for blind in blinds if blind.below}
+
     def covers(self, node: str) -> bool:
         """Tell whether ``node`` may be there without having been seen."""
-        return node == self.path or (self.below and node.startswith(self.path.rstrip("/") + "/"))
+        return node in self._places or not self._trees.isdisjoint(PurePosixPath(node).parents)
 
 
 @dataclass(frozen=True, slots=True)

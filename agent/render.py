@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agent import templates
 from agent.edits import LeftOutError, device_node, unit_edits
 from agent.grouping import Unit, units
-from agent.host import Blind, Unreadable
+from agent.host import Blind, Unreadable, Unseen
 from agent.templates import Choice
 from cdi import versions
 from cdi.errors import Problem
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agent.config.settings import DeviceClass
     from agent.host import HostDevice, Observation
 
+_SINGLY = 8  # devices of which one by one is told what is true of many
 _TELLING = ("serial", "usb:port", "pci:address", "link", "sysname")  # facts that tell two devices apart
 
 
@@ -119,8 +121,8 @@ class _Renderer:
             file_name=self.device_class.file_name,
             spec=spec,
             offers=tuple(candidate.offer for candidate in candidates) if spec else (),
-            problems=tuple(self.problems),
-            warnings=tuple(self.warnings),
+            problems=_together(self.problems),
+            warnings=_together(self.warnings),
             held=bool(candidates) and spec is None,
         )
 
@@ -137,14 +139,15 @@ class _Renderer:
 
         A node that udev has yet to work on is no such holder: it is new, and may be anything.
         """
-        unreadable = [blind for blind in self.unknown if not blind.pending]
-        if not unreadable:
+        blinds = [blind for blind in self.unknown if not blind.pending]
+        if not blinds:
             return candidates
+        unreadable = Unseen(blinds)
         kept = []
         for candidate in candidates:
             before = self.previous().get(candidate.device.name)
             nodes = _nodes(before) if before else set()
-            if candidate.unit and nodes.isdisjoint(candidate.places) and nodes & self.hidden(nodes, unreadable):
+            if candidate.unit and nodes.isdisjoint(candidate.places) and any(map(unreadable.covers, nodes)):
                 self.problem(
                     _shown(candidate),
                     f"would be named {candidate.device.name!r}, which {' '.join(sorted(nodes))} holds, "
@@ -270,10 +273,14 @@ class _Renderer:
             if name not in names and name != self.device_class.all_name and self.hidden(nodes) and not nodes & seen:
                 yield _Candidate(tuple(sorted(nodes)), device, kept=True)
 
-    def hidden(self, nodes: Iterable[str], blinds: Iterable[Blind] | None = None) -> set[str]:
+    @cached_property
+    def unseen(self) -> Unseen:
+        """Asked for when all devices have been."""
+        return Unseen(self.unknown)
+
+    def hidden(self, nodes: Iterable[str]) -> set[str]:
         """Return which nodes were not seen, and may be there."""
-        blinds = self.unknown if blinds is None else blinds
-        return {node for node in nodes if any(blind.covers(node) for blind in blinds)}
+        return set(filter(self.unseen.covers, nodes))
 
     def completed(self, candidate: _Candidate) -> _Candidate:
         """Give a group back the nodes that could not be looked at."""
@@ -349,6 +356,18 @@ class _Renderer:
 
 def _host_node(node: DeviceNode) -> str:
     return node.host_path or node.path
+
+
+def _together(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Say once what is said of very many devices alike."""
+    alike: dict[tuple[str, str], list[Problem]] = defaultdict(list)
+    for problem in problems:
+        alike[problem.message, problem.hint].append(problem)
+    return tuple(told for same in alike.values() for told in (same if len(same) <= _SINGLY else (_one_of(same),)))
+
+
+def _one_of(same: list[Problem]) -> Problem:
+    return replace(same[0], where=f"{same[0].where} and {len(same) - 1} others")
 
 
 def _nodes(device: Device) -> set[str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.host import Blind, Unreadable, fact
+from agent.host import Blind, Unreadable, Unseen, fact
 from tests.agent.fakes import FakeAncestor, FakeDevice, pci, usb
 
 INTERFACE = FakeAncestor(sysname="1-1.4:1.2", subsystem="usb", devtype="usb_interface")
@@ -114,4 +114,4 @@ def test_an_unreadable_attribute_is_not_an_absent_one() -> None:
     ],
 )
 def test_what_was_not_seen_covers_a_node(blind: Blind, node: str, *, covered: bool) -> None:
-    assert blind.covers(node) is covered
+    assert Unseen((blind,)).covers(node) is covered

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -466,6 +467,23 @@ def test_a_device_that_nothing_groups_is_left_out_with_a_warning() -> None:
     one = rendered(grouped(), FakeDevice(node="/dev/ttyS0"))
     assert one.spec is None
     assert "/dev/ttyS0: is left out, since nothing groups it by usb" in warned(one)
+
+
+def test_what_is_true_of_thousands_is_said_once() -> None:
+    many = [FakeDevice(node=f"/dev/ttyS{number}") for number in range(1000)]
+    one = rendered(device_class("{ID_SERIAL}"), *many, blind=tuple(Blind(f"/dev/x{n}", "busy") for n in range(1000)))
+    (warning,), (problem,) = one.warnings, one.problems
+    assert str(warning).startswith("acme.com/modem: /dev/ttyS0 and 999 others: has no name, since nothing is there for")
+    assert str(problem).startswith("/dev/x0 and 999 others: busy; ")
+    assert len(rendered(device_class("{ID_SERIAL}"), *many[:8]).warnings) == 8
+
+
+def test_thousands_that_cannot_be_looked_at_are_kept_in_little_time() -> None:
+    before = rendered(device_class("{sysname}"), *(FakeDevice(node=f"/dev/t{n}") for n in range(5000)))
+    blind = tuple(Blind(f"/dev/t{number}", "busy") for number in range(5000))
+    start = time.process_time()
+    assert rendered(device_class("{sysname}"), before=before.spec, blind=blind).spec == before.spec
+    assert time.process_time() - start < 5  # a tenth of a second, and half a minute when each is held against each
 
 
 def test_all_is_one_more_device_with_every_node() -> None:

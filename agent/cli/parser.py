@@ -200,7 +200,7 @@ VERBS: tuple[Verb, ...] = (
         "agent.cli.verbs.setting_up:setup",
         "cdi-sync setup containerd --dry-run",
         (
-            argument("runtime", choices=("containerd",), help="the container runtime"),
+            argument("runtime", choices=("containerd", "crio", "docker", "podman"), help="which one"),
             argument("--dry-run", action="store_true", help="change nothing, print a diff of what would change"),
             argument("--revert", action="store_true", help="take back what was changed, and nothing else"),
             argument(

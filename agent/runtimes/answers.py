@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agent.plan import Write
     from cdi.errors import Problem
 
@@ -75,3 +78,13 @@ class Answer:
     changes: tuple[FileChange, ...] = ()
     notes: tuple[str, ...] = ()
     blocked: Problem | None = None
+
+
+def lists(spec_dirs: Iterable[str], wanted: str) -> bool:
+    """Tell whether a directory is among others, ``/run`` and ``/var/run`` being one."""
+    return _normal(wanted) in map(_normal, spec_dirs)
+
+
+def _normal(path: str) -> str:
+    clean = os.path.normpath(path)
+    return clean.removeprefix("/var") if clean.startswith("/var/run/") else clean

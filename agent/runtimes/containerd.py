@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.plan import Write
 from agent.runtimes import tomltext
-from agent.runtimes.answers import DEFAULT_SPEC_DIRS, Answer, FileChange, Row, Source
+from agent.runtimes.answers import DEFAULT_SPEC_DIRS, Answer, FileChange, Row, Source, lists
 from agent.runtimes.editing import Draft
 from agent.runtimes.tomltext import EditError
 from cdi.errors import Problem
@@ -110,16 +110,6 @@ def others(dump: str) -> dict[str, Any]:
             if isinstance(found, dict):
                 found.pop(key, None)
     return document
-
-
-def lists(spec_dirs: Iterable[str], wanted: str) -> bool:
-    """Tell whether a directory is among others, ``/run`` and ``/var/run`` being one."""
-    return _normal(wanted) in map(_normal, spec_dirs)
-
-
-def _normal(path: str) -> str:
-    clean = os.path.normpath(path)
-    return clean.removeprefix("/var") if clean.startswith("/var/run/") else clean
 
 
 def _layout_advice(main: str) -> str | None:

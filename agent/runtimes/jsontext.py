@@ -48,6 +48,11 @@ def layout(text: str) -> Layout:
         raise EditError(f"its parts could not be told apart ({error})") from None
 
 
+def literal(value: object) -> str:
+    """Write a value as JSON."""
+    return json.dumps(value)
+
+
 def put(text: str, path: tuple[str, ...], value: object) -> Edit:
     """Return the edit that gives the member at ``path`` this value; raises `EditError` where that loses anything."""
     before = document(text)
@@ -84,7 +89,7 @@ def _edit(text: str, path: tuple[str, ...], value: object) -> Edit:
     own = [one for one in where.pairs.values() if one.base == path[:depth]]
     if own:
         gap = text[start + 1 : own[0].start]
-        return Edit(start + 1, start + 1, f"{gap}{member},")
+        return Edit(start + 1, start + 1, f"{gap}{member}," if gap else f"{member}, ")
     return Edit(start + 1, end - 1, member)
 
 

@@ -13,7 +13,7 @@ from agent.runtimes.tomltext import EditError
 from agent.setup import cri, files, programs
 from agent.setup.files import FileError
 from agent.setup.programs import Process, ProgramError
-from agent.setup.targets import Options, Seen, SetupError, Target, read
+from agent.setup.targets import Options, Seen, Target, read, version_of
 from cdi.errors import Problem
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def target(options: Options) -> Target:
     process = None if options.root else _process(options.runtime_config)
     main = options.runtime_config or (process and process.option("--config", "-c")) or containerd.CONFIG
     binary = _binary(process) if not options.root else None
-    version = _version(options, binary)
+    version = version_of(options, binary, "containerd")
     found = _Containerd(main, options.root, version, binary, process)
     rows = [Row("binary", binary or "not asked")]
     if not options.root:
@@ -61,20 +61,6 @@ def _binary(process: Process | None) -> str | None:
     if process and os.access(process.executable, os.X_OK):
         return process.executable
     return programs.find("containerd")
-
-
-def _version(options: Options, binary: str | None) -> Version:
-    if options.runtime_version:
-        given = programs.version(options.runtime_version)
-        if given is None:
-            problem = Problem("--runtime-version", f"{options.runtime_version!r} is no version", "write it like 1.7")
-            raise SetupError(problem, usage=True)
-        return given
-    found = programs.installed_version(binary) if binary else None
-    if found is None:
-        fact = "containerd cannot be asked for its version" if binary or options.root else "containerd is not installed"
-        raise SetupError(Problem("", fact, "say which it is: --runtime-version 1.7"), usage=True)
-    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One file as it was before and after we changed it; ``path`` is as the runtime sees it."""
+    """One file as it was before and after we changed it; ``path`` is as the runtime sees it.
+
+    ``directories`` are those that were made for it, likewise.
+    """
 
     path: str
     before: bytes | None
@@ -78,6 +81,10 @@ class Journal:
             wanted |= set(names.values())
             keys = [asdict(key) for key in step.keys]
             entries.append({"path": step.path, "directories": step.directories, "keys": keys, **names})
+        if not steps:
+            self._forget(set())
+            self.steps = []
+            return
         self._keep("journal.json", json.dumps({"version": 1, "steps": entries}, indent=1).encode())
         self.steps = list(steps)
         self._forget(wanted)
@@ -90,7 +97,7 @@ class Journal:
 
     def _forget(self, wanted: set[str]) -> None:
         with contextlib.suppress(OSError):
-            for name in set(os.listdir(self.directory)) - wanted:
+            for name in sorted(set(os.listdir(self.directory)) - wanted, reverse=True):  # the journal goes first
                 os.unlink(os.path.join(self.directory, name))
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.runtimes import undo
-from agent.runtimes.answers import Row, Wish
-from agent.runtimes.containerd import lists
+from agent.runtimes.answers import Row, Wish, lists
 from agent.runtimes.tomltext import same
 from agent.setup import files, journal, programs
 from agent.setup.cri import NoAnswerError
@@ -84,7 +83,7 @@ def _write(answer: Answer, options: Options, kept: Journal, mode: int) -> None:
     made = [step for step in kept.steps if _was_made(step, options.root)]
     new = [
         Step(one.write.name, one.write.before, one.write.data, one.keys,
-             files.missing_directories(files.real(one.write.name, options.root)))
+             _missing_directories(one.write.name, options.root))
         for one in answer.changes
     ]  # fmt: skip
     kept.record([*made, *new])
@@ -99,6 +98,13 @@ def _write(answer: Answer, options: Options, kept: Journal, mode: int) -> None:
         raise
 
 
+def _missing_directories(path: str, root: str | None) -> list[str]:
+    """Return the directories that a file will need, as the runtime sees them."""
+    parents = list(reversed([path[:at] for at, sign in enumerate(path) if sign == "/" and at]))
+    missing = set(files.missing_directories(files.real(path, root)))
+    return sorted(parent for parent in parents if files.real(parent, root) in missing)
+
+
 def _was_made(step: Step, root: str | None) -> bool:
     now = files.read(files.real(step.path, root))
     return now != step.before or step.before == step.after
@@ -108,7 +114,7 @@ def _restore(steps: Sequence[Step], root: str | None) -> None:
     for step in reversed(steps):
         path = files.real(step.path, root)
         if step.before is None:
-            files.remove(path, step.directories)
+            files.remove(path, [files.real(one, root) for one in step.directories])
         else:
             files.replace(path, step.before, step.after)
 
@@ -143,7 +149,7 @@ def _confirm(target: Target, options: Options, report: Report, view: Seen | None
     """Where the files need no change, look whether runtime and daemon agree."""
     if view is not None and not _good(view, options):
         report.problems.append(Problem("", "the files say that CDI is on, but the runtime reads them otherwise",
-                                       "see what its own tool prints: containerd config dump"))  # fmt: skip
+                                       "see what its own tool prints, such as containerd config dump"))  # fmt: skip
         return
     try:
         stale = target.ask is not None and target.running and not _good(target.ask(), options)
@@ -267,7 +273,7 @@ def _take_back(steps: Sequence[Step], language: undo.Language, options: Options,
         if options.dry_run:
             continue
         if then is None:
-            files.remove(path, step.directories)
+            files.remove(path, [files.real(one, options.root) for one in step.directories])
         else:
             files.replace(path, then, now)
     return whole

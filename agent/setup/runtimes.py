@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from agent.runtimes.undo import Language
     from agent.setup.targets import Options, Target
 
-NAMES = ("containerd", "crio", "docker", "podman")
+_FOUND_BY = {
+    "containerd": ("containerd", "target"),
+    "crio": ("drop_ins", "crio"),
+    "docker": ("docker", "target"),
+    "podman": ("drop_ins", "podman"),
+}
 
 
 def target(options: Options) -> Target:
     """Find the runtime that the options name; raises `SetupError`."""
-    found: Target = import_module(f"agent.setup.{options.runtime}").target(options)
+    module, function = _FOUND_BY[options.runtime]
+    found: Target = getattr(import_module(f"agent.setup.{module}"), function)(options)
     return found
 
 

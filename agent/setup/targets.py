@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.runtimes import tomltext
-from agent.setup import files
+from agent.setup import files, programs
+from cdi.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agent.runtimes.answers import Answer, Row, Wish
+    from agent.runtimes.answers import Answer, Row, Version, Wish
     from agent.runtimes.undo import Language
-    from cdi.errors import Problem
 
 
 class SetupError(Exception):
@@ -69,6 +69,26 @@ class Target:
     running: bool = False
     language: Language = tomltext
     mode: int = 0o644
+
+
+def version_of(options: Options, binary: str | None, name: str) -> Version:
+    """Return the version that is given or that the binary tells; raises `SetupError` where there is neither."""
+    if options.runtime_version:
+        given = programs.version(options.runtime_version)
+        if given is None:
+            problem = Problem("--runtime-version", f"{options.runtime_version!r} is no version", "write it like 1.7")
+            raise SetupError(problem, usage=True)
+        return given
+    found = programs.installed_version(binary) if binary else None
+    if found is None:
+        fact = f"{name} cannot be asked for its version" if binary or options.root else f"{name} is not installed"
+        raise SetupError(Problem("", fact, "say which it is: --runtime-version X.Y"), usage=True)
+    return found
+
+
+def state(options: Options, running: bool) -> str:
+    """Say whether a daemon runs; an image has none."""
+    return "not asked (an image)" if options.root else "running" if running else "not running"
 
 
 def read(path: str, root: str | None) -> bytes | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.runtimes import tomltext
-from agent.runtimes.answers import Wish
-from agent.runtimes.containerd import V1, V2, V3, effect, lists
+from agent.runtimes.answers import Wish, lists
+from agent.runtimes.containerd import V1, V2, V3, effect
 from tests.agent.runtimes.machine import CONFIG, Machine
 
 if TYPE_CHECKING:

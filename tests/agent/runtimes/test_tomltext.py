@@ -108,11 +108,12 @@ def _pair(dice: random.Random) -> str:
 
 def has_place(document: dict[str, Any]) -> bool:
     """Tell whether TOML leaves room for the key at all: tables on the way, and no table in its place."""
+    table: Any = document
     for part in KEY[:-1]:
-        document = document.get(part, {})
-        if not isinstance(document, dict):
+        table = table.get(part, {})
+        if not isinstance(table, dict):
             return False
-    return not isinstance(document.get("enable_cdi"), dict)
+    return not isinstance(table.get("enable_cdi"), dict)
 
 
 def test_random_documents_lose_nothing() -> None:

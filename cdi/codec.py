@@ -21,8 +21,11 @@ MAX_SIZE = 16 * 1024 * 1024
 
 # What JSON and YAML read differently, or only one of them reads. Control characters, line breaks beyond ASCII, marks:
 _YAML_CHARACTERS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-# an escaped slash, escaped surrogates, a line break or a long gap between a key and its colon:
-_YAML_SYNTAX = re.compile(r"\\/|\\u[dD][89a-fA-F]|[\r\n][ \t\r\n]*:|[ \t]{64}[ \t]*:")
+# an escaped slash, escaped surrogates, a line break or a long gap between a key and its colon. Gaps are looked at from
+# where they begin, and once: they may be as long as the file.
+_YAML_SYNTAX = re.compile(
+    r"\\/|\\u[dD][89a-fA-F]|(?<![ \t\r\n])(?=[ \t\r\n])(?:[ \t]*+[\r\n][ \t\r\n]*+|[ \t]{64}[ \t]*+):"
+)
 # a key that may be longer, once escaped, than YAML allows.
 _LONG_KEY = 160
 _KEY_LENGTH = 1024
@@ -58,22 +61,23 @@ def document(data: bytes, where: str = "") -> wire.Tree:
     Raises:
         CDIError: the text is neither JSON nor YAML as runtimes read it, or beyond the limits.
     """
-    if len(data) > MAX_SIZE:
-        _refuse(where, f"the file has {len(data)} bytes", f"at most {MAX_SIZE} are read")
     try:
-        return plain_json(data)
+        return plain_json(data, where)
     except NotPlainError:
         from cdi.text import tree
 
-        return tree.read(data, where)
+        return tree.read(data, where).tree
 
 
-def plain_json(data: bytes) -> wire.Tree:
+def plain_json(data: bytes, where: str = "") -> wire.Tree:
     """Return what a JSON object says, if its text means the same in YAML.
 
     Raises:
         NotPlainError: it is no such text; nothing is said about whether YAML reads it.
+        CDIError: there is more of it than is read.
     """
+    if len(data) > MAX_SIZE:
+        _refuse(where, f"the file has {len(data)} bytes", f"at most {MAX_SIZE} are read")
     try:
         text = data.decode("ascii" if data.isascii() else "utf-8")
         if not text.lstrip(" \n\r").startswith("{") or not text.rstrip(" \n\r").endswith("}"):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# So many problems of one kind are found in one file: it may have millions, and nobody reads them.
+MOST = 10_000
+
 _SHOWN = 100
 
 

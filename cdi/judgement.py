@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from cdi import codec, validation, wire
 from cdi.errors import CDIError, Problem
-from cdi.text.characters import TextError, decoded, line_and_column
-from cdi.text.nodes import first_document
+from cdi.text import tree
+from cdi.text.characters import line_and_column
 from cdi.text.places import positions
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def judge(data: bytes, name: str = "", *, look: Look | None = None, runtime: str
     """
     findings = wire.Findings()
     try:
-        document = codec.document(data)
+        document, text_warnings = _read(data, name)
     except CDIError as error:
         return Judgement(None, error.problems)
     spec = wire.read(document, findings)
@@ -69,7 +69,7 @@ def judge(data: bytes, name: str = "", *, look: Look | None = None, runtime: str
         return Judgement(None, tuple(findings.faults))
     warnings = (
         *validation.warnings(spec),
-        *_text_warnings(data, name, document),
+        *text_warnings,
         *findings.notes,
     )
     advice = validation.advice(spec, look, runtime) if look else ()
@@ -90,12 +90,13 @@ def located(problems: Iterable[Problem], data: bytes) -> list[Located]:
     ]
 
 
-def _text_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem, ...]:
+def _read(data: bytes, name: str) -> tuple[wire.Tree, tuple[Problem, ...]]:
+    """Return what a text says, and warnings of the text itself."""
     try:
-        codec.plain_json(data)
+        return codec.plain_json(data), ()
     except codec.NotPlainError:
-        return (*_json_warnings(data, name, document), *_trailing_text(data))
-    return ()
+        found = tree.read(data)
+    return found.tree, (*_json_warnings(data, name, found.tree), *_trailing_text(found))
 
 
 def _json_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem, ...]:
@@ -111,13 +112,9 @@ def _json_warnings(data: bytes, name: str, document: wire.Tree) -> tuple[Problem
     return ()
 
 
-def _trailing_text(data: bytes) -> tuple[Problem, ...]:
-    characters = decoded(data)
-    try:
-        end = first_document(characters).end
-    except TextError:
-        return ()
-    match = _NOTHING.match(characters.text, end)
+def _trailing_text(found: tree.Read) -> tuple[Problem, ...]:
+    characters = found.characters
+    match = _NOTHING.match(characters.text, found.end)
     if match is None or (match.end() == len(characters.text) and characters.fault is None):
         return ()
     line, column = line_and_column(characters.text, match.end())

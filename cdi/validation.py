@@ -2,16 +2,18 @@
 
 :func:`check` finds what a runtime rejects, and what would crash one; :func:`warnings` what runtimes accept although
 SPEC.md forbids it; :func:`advice` what is allowed, and yet may not do what was meant on this node.
-``where`` of every problem is a JSON path such as ``devices[0].containerEdits.deviceNodes[1].path``.
+``where`` of every problem is a JSON path such as ``devices[0].containerEdits.deviceNodes[1].path``. No judgement finds
+more than :data:`cdi.errors.MOST` problems.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cdi import versions
-from cdi.errors import Problem, shown
+from cdi.errors import MOST, Problem, shown
 from cdi.names import class_problem, device_problem, split_kind, vendor_problem
 
 if TYPE_CHECKING:
@@ -38,17 +40,17 @@ _CLASS_LENGTH = 63
 
 def check(spec: Spec) -> tuple[Problem, ...]:
     """Return the errors of a spec: all that makes runtimes reject the file, or die of it."""
-    return tuple(_errors(spec, strict=True))
+    return tuple(islice(_errors(spec, strict=True), MOST))
 
 
 def rejected(spec: Spec) -> tuple[Problem, ...]:
     """Return only what makes runtimes reject the file: :func:`check` without the rule that is ours alone."""
-    return tuple(_errors(spec, strict=False))
+    return tuple(islice(_errors(spec, strict=False), MOST))
 
 
 def warnings(spec: Spec) -> tuple[Problem, ...]:
     """Return what SPEC.md forbids, although runtimes accept it."""
-    return tuple(_warnings(spec))
+    return tuple(islice(_warnings(spec), MOST))
 
 
 def advice(spec: Spec, look: Look, runtime: str | None = None) -> tuple[Problem, ...]:
@@ -57,7 +59,7 @@ def advice(spec: Spec, look: Look, runtime: str | None = None) -> tuple[Problem,
     ``look`` tells what the node has at a path. ``runtime`` is a key of :data:`cdi.versions.RUNTIMES`; with None,
     nothing is said about versions.
     """
-    return tuple(_advice(spec, look, runtime))
+    return tuple(islice(_advice(spec, look, runtime), MOST))
 
 
 def _errors(spec: Spec, *, strict: bool) -> Iterator[Problem]:

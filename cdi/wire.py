@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from cdi.errors import Problem, shown
+from cdi.errors import MOST, Problem, shown
 from cdi.model import ContainerEdits, Device, DeviceNode, Hook, IntelRdt, Mount, NetDevice, Spec
 
 if TYPE_CHECKING:
@@ -33,8 +33,15 @@ _INT64 = 2**63
 _EXPONENT = 1e21
 
 
+class _TooManyFaultsError(Exception):
+    """Reading on would tell nothing new."""
+
+
 class Findings:
-    """What turns up while a tree is read: faults, and notes on what was understood though written oddly."""
+    """What turns up while a tree is read: faults, and notes on what was understood though written oddly.
+
+    There are :data:`~cdi.errors.MOST` of each at most; with so many faults reading ends.
+    """
 
     __slots__ = ("faults", "notes")
 
@@ -45,6 +52,8 @@ class Findings:
     def fault(self, place: Place, message: str, hint: str = "") -> None:
         """Record what makes the tree no spec."""
         self.faults.append(Problem(path(place), message, hint))
+        if len(self.faults) == MOST:
+            raise _TooManyFaultsError
 
     def note_null(self, place: Place) -> None:
         """Record a null, which says nothing."""
@@ -52,7 +61,8 @@ class Findings:
 
     def note(self, place: Place, message: str, hint: str = "") -> None:
         """Record what runtimes understand, and other readers may not."""
-        self.notes.append(Problem(path(place), message, hint))
+        if len(self.notes) < MOST:
+            self.notes.append(Problem(path(place), message, hint))
 
 
 def folded(name: str) -> str:
@@ -350,7 +360,10 @@ def read(tree: Tree, findings: Findings) -> Spec | None:
     if tree is None:
         findings.fault((), "there is no spec in it", "a spec is a map with cdiVersion, kind and devices")
         return None
-    spec: Spec = SPEC.read(tree, (), findings, None)
+    try:
+        spec: Spec = SPEC.read(tree, (), findings, None)
+    except _TooManyFaultsError:
+        return None
     return None if findings.faults else spec
 
 

@@ -47,6 +47,7 @@ _TIME = re.compile(
     r"(?:[Tt]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?(?:Z|[+-]([0-9]{2}):([0-9]{2}))"
     r"| +([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?)?"
 )
+_NO_CHARACTER = re.compile("[\udc80-\udcff]")  # a byte that Python could not decode
 _BASE64 = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 # No 64-bit number has more digits than this, in any base, leading zeros apart.
@@ -131,12 +132,4 @@ def _binary(node: Node) -> str:
 
 def _characters(data: bytes) -> str:
     """Return the characters of binary data, each byte that is of none replaced."""
-    parts = []
-    while data:
-        try:
-            parts.append(data.decode())
-            break
-        except UnicodeDecodeError as error:
-            parts.append(data[: error.start].decode() + "\ufffd")
-            data = data[error.start + 1 :]
-    return "".join(parts)
+    return _NO_CHARACTER.sub("\ufffd", data.decode(errors="surrogateescape"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from cdi.errors import CDIError, Problem, shown
 from cdi.text.characters import Characters, TextError, decoded, line_and_column
@@ -30,8 +30,16 @@ _UINT64_ONLY = 2**63
 _INFINITIES = {"NaN": ".nan", "+Inf": ".inf", "-Inf": "-.inf"}
 
 
-def read(data: bytes, where: str = "") -> Tree:
-    """Return what the first document of a text says; None for one without.
+class Read(NamedTuple):
+    """What the first document of a text says, None for one without; and where it ends among the characters."""
+
+    tree: Tree
+    characters: Characters
+    end: int
+
+
+def read(data: bytes, where: str = "") -> Read:
+    """Read the first document of a text.
 
     Raises:
         CDIError: the text is wrong, or beyond the limits; ``where`` is named with line and column.
@@ -41,8 +49,9 @@ def read(data: bytes, where: str = "") -> Tree:
         raise CDIError(Problem(where, f"the file has {len(data)} bytes", hint))
     characters = decoded(data)
     try:
-        root = first_document(characters).root
-        return None if root is None else _Reader().read(root)
+        document = first_document(characters)
+        tree = None if document.root is None else _Reader().read(document.root)
+        return Read(tree, characters, document.end)
     except TextError as error:
         _refuse(error, characters, where)
 

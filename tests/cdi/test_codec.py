@@ -149,7 +149,7 @@ def test_plain_json_means_the_same_to_the_yaml_reader() -> None:
         except codec.NotPlainError:
             continue
         try:
-            read = tree.read(data)
+            read = tree.read(data).tree
         except CDIError as error:
             raise AssertionError(data) from error
         assert understood(plain) == understood(read), data
@@ -214,6 +214,12 @@ def laughs(levels: int) -> bytes:
         lambda: b"? " * 1_000_000,
         lambda: b"&a " * 1_000_000,
         lambda: b"- a: [b, {c: d}]\n" * 60_000,
+        lambda: b'{"a"' + b"\t" * 15_000_000 + b"1}",
+        lambda: b'{"a"' + b"\n" * 15_000_000 + b"1}",
+        lambda: b'{"a"' + (b"\n" + b" " * 1000) * 15_000 + b"1}",
+        lambda: b"a: !!binary " + b"gICA" * 500_000,
+        lambda: b'{"devices": [' + b"5," * 7_000_000 + b"5]}",
+        lambda: b"{" + b",".join(b'"x%d": 1' % number for number in range(1_000_000)) + b"}",
     ],
 )
 def test_bombs_are_refused_in_bounded_time_and_memory(bomb: Callable[[], bytes]) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cdi import codec, schema
-from cdi.errors import CDIError
+from cdi.errors import MOST, CDIError
 from cdi.hostnode import HostNode
 from cdi.judgement import Judgement, judge, located
 from tests.cdi import cases
@@ -132,6 +132,16 @@ def test_every_problem_of_the_corpus_has_a_place() -> None:
         for line, column, problem in located((*found.errors, *found.warnings), data):
             assert (line > 0) <= (column > 0), row["id"]
             assert not problem.where.startswith("line "), row["id"]
+
+
+def test_of_millions_of_problems_so_many_are_found() -> None:
+    edits = f'"additionalGids": [{"0," * 1_000_000}0]'
+    found = judge(JSON.replace('"env": ["A=1"]', edits).encode(), look=lambda path: None)
+    assert (len(found.errors), len(found.warnings)) == (1, MOST)
+    found = judge(JSON.replace('"env": ["A=1"]', f'"env": [{"1," * 100_000}1]').encode())
+    assert (len(found.errors), len(found.warnings)) == (MOST, MOST)
+    found = judge(JSON.replace('"env": ["A=1"]', f'"env": [{"[]," * 100_000}[]]').encode())
+    assert (found.spec, len(found.errors)) == (None, MOST)
 
 
 @pytest.mark.parametrize("old", ["0.5.0", "acme.com/modem", "name: a", "/dev/m0"])

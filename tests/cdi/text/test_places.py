@@ -65,7 +65,7 @@ def test_many_places_cost_as_much_as_one() -> None:
     one = position(data, paths[-1])
     middle = time.monotonic()
     assert positions(data, paths)[-1] == one == (1_982, 10)
-    assert time.monotonic() - middle < 5 * (middle - start)
+    assert time.monotonic() - middle < 20 * (middle - start)  # a reading for each would be 100
 
 
 def test_a_place_in_a_large_file_is_found_fast() -> None:

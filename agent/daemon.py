@@ -20,6 +20,7 @@ from agent.discovery import globs
 from agent.discovery.udev import UdevDatabase
 from agent.plan import Remove
 from agent.reconcile import Reconciler, count
+from agent.setup.keeping import Keeper
 from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
 from agent.watch import Files, Interest, Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
@@ -130,6 +131,7 @@ class Agent:
         self._listen()
         self._take_directory()
         files = Files(self.wake.up)
+        self._containerd = Keeper(self.wake.up)
         mounts = Mounts(self.wake.up, lambda: self._mounts_matter() or files.replaced())
         uevents = Uevents(self._udev, self.wake.up, self._nodeless_matters) if self._udev.available else None
         if uevents is None:
@@ -147,11 +149,13 @@ class Agent:
                     raise self._fault
                 await self._refresh_settings()
                 delay = self._pass()
+                self._containerd.look(self.settings)
                 files.watch(self._wanted())
                 await self.wake.due(delay)
         finally:
             mounts.stop()
             files.stop()
+            await self._containerd.stop()
             if self._writer:
                 self._writer.close()
         _log.info("stopped; the specs stay")
@@ -280,6 +284,8 @@ class Agent:
         wanted = {self.settings.spec_dir: Interest(self._spec_matters, content=True)}
         for path in places.directories(self._options.config):
             wanted[path] = Interest(_any, content=True)
+        for directory in self._containerd.directories:
+            wanted.setdefault(directory, Interest(self._containerd.matters, content=True))
         for directory, deep in self._node_directories().items():
             wanted.setdefault(directory, Interest(_any, deep=deep))
         return wanted

@@ -19,6 +19,7 @@ from . import files
 from .settings import (
     DEFAULT_GROUP_NAME,
     DEFAULT_NAME,
+    Containerd,
     Declared,
     DeviceClass,
     EditsTemplate,
@@ -62,10 +63,11 @@ def compile_config(config: model.Config, place: Callable[[Path], str]) -> tuple[
                            "a kind is one spec file: merge the classes, or name one differently")  # fmt: skip
         seen.setdefault(entry.kind, place((*path, "kind")))
     faults += _agent_faults(config.agent)
-    return _settings(config.agent, tuple(classes)), faults
+    return _settings(config, tuple(classes)), faults
 
 
-def _settings(agent: model.Agent, classes: tuple[DeviceClass, ...]) -> Settings:
+def _settings(config: model.Config, classes: tuple[DeviceClass, ...]) -> Settings:
+    agent, runtime = config.agent, config.containerd
     return Settings(
         spec_dir=os.path.normpath(agent.spec_dir),
         state_dir=os.path.normpath(agent.state_dir),
@@ -75,6 +77,7 @@ def _settings(agent: model.Agent, classes: tuple[DeviceClass, ...]) -> Settings:
         log=agent.log,
         classes=classes,
         files=(),
+        containerd=Containerd(enable_cdi=runtime.enable_cdi, restart=runtime.restart, config=runtime.config),
     )
 
 

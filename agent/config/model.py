@@ -47,6 +47,25 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Containerd:
+    """The table ``[containerd]``."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    enable_cdi: bool = _key(
+        "the agent switches CDI on in containerd's files as `setup containerd` does, and keeps it so; an explicit "
+        "`enable_cdi = false` there is reported, not overruled",
+        default=False,
+        strict=True,
+    )
+    restart: bool = _key(
+        "restart containerd after such a change; else the agent says that it is needed", default=False, strict=True
+    )
+    config: str | None = _key(
+        "containerd's file; default: what the running daemon uses, or `/etc/containerd/config.toml`", pattern="^/"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """The table ``parent`` of a select or exclude."""
 
@@ -162,4 +181,5 @@ class Config:
     __pydantic_config__: ClassVar[Any] = _STRICT
     version: Literal[1] = _key("version of the configuration's form", default=1)
     agent: Agent = _key("the agent itself", factory=Agent)
+    containerd: Containerd = _key("what the agent does to containerd", factory=Containerd)
     classes: tuple[Class, ...] = _key("the classes of devices", default=(), alias="class")

@@ -22,6 +22,7 @@ BEGIN, END = "<!-- made from the model -->", "<!-- end -->"
 _TABLES: tuple[tuple[str, Any], ...] = (
     ("top level", model.Config),
     ("[agent]", model.Agent),
+    ("[containerd]", model.Containerd),
     ("[[class]]", model.Class),
     ("[[class.select]] and [[class.exclude]]", model.Select),
     ("parent = { ... }", model.Parent),

@@ -105,6 +105,15 @@ class DeviceClass:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Containerd:
+    """What the agent does to containerd's files; ``config`` is ``None`` where it is to find them."""
+
+    enable_cdi: bool = False
+    restart: bool = False
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A whole configuration; times are in seconds. Without ``max_cdi_version`` nothing limits what may be written."""
 
@@ -117,3 +126,4 @@ class Settings:
     classes: tuple[DeviceClass, ...]
     files: tuple[str, ...]
     """The files that were read, in order; the embedded default counts as none."""
+    containerd: Containerd = field(default_factory=Containerd)

@@ -26,7 +26,7 @@ _MOST_FILES = 200
 def target(options: Options) -> Target:
     """Find containerd; raises `SetupError` where its version cannot be told."""
     process = None if options.root else _process(options.runtime_config)
-    main = options.runtime_config or (process and process.option("--config", "-c")) or containerd.CONFIG
+    main = _main(options, process)
     binary = _binary(process) if not options.root else None
     version = version_of(options, binary, "containerd")
     found = _Containerd(main, options.root, version, binary, process)
@@ -41,6 +41,20 @@ def target(options: Options) -> Target:
         ask=found.ask if not options.root else None,
         running=process is not None,
     )
+
+
+def loaded(options: Options) -> list[str]:
+    """Return the files that decide: the main one, there or not, and what it imports, the directories of globs too."""
+    process = _process(options.runtime_config)
+    main = _main(options, process)
+    found = _Containerd(main, None, (0, 0), None, process)
+    sources = found.sources()
+    patterns = [pattern for source in sources for pattern in found.patterns(source.path, source.data)]
+    return list(dict.fromkeys([main, *(source.path for source in sources), *patterns]))
+
+
+def _main(options: Options, process: Process | None) -> str:
+    return options.runtime_config or (process and process.option("--config", "-c")) or containerd.CONFIG
 
 
 def _process(config: str | None) -> Process | None:
@@ -94,15 +108,18 @@ class _Containerd:
         return loaded
 
     def _imports(self, path: str, data: bytes) -> list[str]:
-        try:
-            patterns = containerd.imports(tomltext.document(data.decode("utf-8")))
-        except (EditError, UnicodeDecodeError):
-            return []  # the planner says so
         found: list[str] = []
-        for pattern in patterns:
-            whole = os.path.normpath(os.path.join(os.path.dirname(path), pattern))
+        for whole in self.patterns(path, data):
             found += self._glob(whole) if any(mark in whole for mark in "*?[") else [whole]
         return found
+
+    def patterns(self, path: str, data: bytes) -> list[str]:
+        """Return the paths and globs that a file imports, as paths from the root."""
+        try:
+            given = containerd.imports(tomltext.document(data.decode("utf-8")))
+        except (EditError, UnicodeDecodeError):
+            return []  # the planner says so
+        return [os.path.normpath(os.path.join(os.path.dirname(path), one)) for one in given]
 
     def _glob(self, pattern: str) -> list[str]:
         directory, last = os.path.split(pattern)

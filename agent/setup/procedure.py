@@ -86,7 +86,7 @@ def _write(answer: Answer, options: Options, kept: Journal, mode: int) -> None:
              _missing_directories(one.write.name, options.root))
         for one in answer.changes
     ]  # fmt: skip
-    kept.record([*made, *new])
+    kept.record([*_still_there(made, new), *new])
     done: list[Step] = []
     try:
         for step in new:
@@ -96,6 +96,17 @@ def _write(answer: Answer, options: Options, kept: Journal, mode: int) -> None:
         _restore(done, options.root)
         kept.record(made)
         raise
+
+
+def _still_there(made: Sequence[Step], new: Sequence[Step]) -> list[Step]:
+    """Return the steps without those that others have taken back, so that a tug of war leaves one, not thousands."""
+    left = list(made)
+    for step in new:
+        same_file = [index for index, one in enumerate(left) if one.path == step.path]
+        undone = next((index for index in same_file if left[index].before == step.before), None)
+        if undone is not None:
+            left = [one for index, one in enumerate(left) if one.path != step.path or index < undone]
+    return left
 
 
 def _missing_directories(path: str, root: str | None) -> list[str]:

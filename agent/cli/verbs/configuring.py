@@ -13,7 +13,7 @@ from agent.cli.verbs.presetting import summary
 from agent.config import files, places
 from agent.config.checking import Merged, schema, settings_of, spelled
 from agent.config.load import load
-from agent.config.model import Agent
+from agent.config.model import Agent, Containerd
 from agent.discovery.udev import UdevDatabase
 from agent.reconcile import Reconciler
 from agent.store import SpecDirectory
@@ -76,13 +76,14 @@ def _show(options: argparse.Namespace) -> int:
 
 def _effective(merged: Merged) -> Iterator[tuple[str, Any, str]]:
     """Yield every key that is in force, with its value and where it comes from."""
-    agent = merged.document.get("agent", {})
-    for field in dataclasses.fields(Agent):
-        key, default = field.name, field.default
-        if key in agent:
-            yield f"agent.{key}", agent[key], merged.place(("agent", key))
-        elif default is not None:
-            yield f"agent.{key}", default, "default"
+    for name, model in (("agent", Agent), ("containerd", Containerd)):
+        table = merged.document.get(name, {})
+        for field in dataclasses.fields(model):
+            key, default = field.name, field.default
+            if key in table:
+                yield f"{name}.{key}", table[key], merged.place((name, key))
+            elif default is not None:
+                yield f"{name}.{key}", default, "default"
     for index, one in enumerate(merged.document.get("class", [])):
         yield from _leaves(merged, ("class", index), one)
 

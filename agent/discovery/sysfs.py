@@ -134,14 +134,22 @@ class Look:
                 reason = f"{directory} {self.tree.blind[directory].reason}"
                 blind.append(Blind(self.roots.dev, reason, below=True))
             for number in numbers:
-                kernel = self.numbered(kind, number)
                 try:
-                    device = self.device(kernel.node) if kernel and kernel.node else None
+                    node = self._node_of(kind, number)
+                except Unreadable as unknown:  # which node is not seen cannot be told either
+                    blind.append(Blind(self.roots.dev, str(unknown), below=True))
+                    continue
+                try:
+                    device = self.device(node) if node else None
                 except Unreadable as unknown:
                     blind.append(Blind(unknown.path, unknown.reason))
                     continue
                 if device is not None and f"{device.major}:{device.minor}" == number:
                     yield device
+
+    def _node_of(self, kind: str, number: str) -> str:
+        kernel = self.numbered(kind, number)
+        return kernel.node if kernel else ""
 
     def numbered(self, kind: str, number: str) -> KernelDevice | None:
         """Return the kernel's device of that kind (``block`` or ``char``) and number (``8:0``)."""

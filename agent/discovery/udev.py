@@ -9,6 +9,8 @@ import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from agent.host import Unreadable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -54,10 +56,13 @@ class UdevDatabase:
     def running(self) -> bool:
         """Whether a udevd is there to work on devices: it listens at its control socket.
 
-        The socket's file alone says nothing: it outlives a udevd that was killed.
+        The socket's file alone says nothing: it outlives a udevd that was killed. Raises `Unreadable`.
         """
         if self._running is None:
-            self._running = _listens(_CONTROL)
+            try:
+                self._running = _listens(_CONTROL)
+            except OSError as error:  # no descriptor is free, for one
+                raise Unreadable(_CONTROL, (error.strerror or str(error)).lower()) from None
         return self._running
 
     def properties(self, syspath: str) -> Mapping[str, str] | None:

@@ -251,6 +251,19 @@ def test_a_device_of_the_kernel_that_may_not_be_looked_at_is_blind(node: Node) -
     assert as_nobody(attempt, node.top) == f"{[node.path('ttyUSB1')]} {expected}"
 
 
+def test_a_device_of_which_not_even_the_node_can_be_told_may_be_any(node: Node) -> None:
+    usb_serial(node, 1)
+    node.kernel("x/y", number="1:3", uevent="DEVNAME=y\n")
+    (node.top / "sys/devices/x/y/uevent").chmod(0o600)
+
+    def attempt() -> str:
+        blind: list[Blind] = []
+        found = [device.node for device in look(node).kernel_devices(blind)]
+        return f"{found} {Unseen(blind).covers(node.path('y'))}"
+
+    assert as_nobody(attempt, node.top) == f"{[node.path('ttyUSB1')]} True"
+
+
 def test_a_kernel_whose_devices_may_not_be_listed_is_all_blind(node: Node) -> None:
     usb_serial(node, 1)
     (node.top / "sys/dev/char").chmod(0o711)

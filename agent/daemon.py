@@ -138,7 +138,6 @@ class Agent:
             _log.warning(
                 "libudev is not installed, so no event tells of devices; install libudev1, until then the resync does"
             )
-        files.start()
         mounts.start()
         try:
             files.watch(self._wanted())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.config.places import links
+from agent.host import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -108,7 +109,7 @@ class Uevents:
         try:
             events = list(itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE))
             matters = heed([event for event in events if event.device_node or self._nodeless(event.subsystem or "")])
-        except (OSError, UnicodeDecodeError):  # the queue overflowed, or a name is odd: something happened
+        except (OSError, UnicodeDecodeError, Unreadable):  # the queue overflowed, or a name is odd: something happened
             matters = True
         if matters:
             self._wake()
@@ -163,14 +164,13 @@ class Files:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         from watchdog.events import FileSystemEventHandler
-        from watchdog.observers.inotify import InotifyObserver
         from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
         # A rename in a watched directory would hold back the events behind it for half a second, in case its other
         # half comes. We do not care which halves belong together.
         InotifyMoveEventGrouper.delay = 0.0
         _heed_the_log_of_watchdog(self._lost)
-        self._observer = InotifyObserver()
+        self._observer: Any = None
         self._handler = FileSystemEventHandler()
         setattr(self._handler, "on_any_event", self._happened)  # noqa: B010 - the hook that a subclass would override
         self._wake = wake
@@ -180,14 +180,24 @@ class Files:
         self._refused: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
-    def start(self) -> None:
-        """Start the observer's threads."""
-        self._observer.start()
-
     def stop(self) -> None:
-        """Stop them."""
-        self._observer.stop()
-        self._observer.join()
+        """Watch nothing any more."""
+        if self._observer:
+            self._observer.stop()
+            self._observer.join()
+
+    def _start(self) -> None:
+        """Start the observer's threads; a user may have no more than so many."""
+        from watchdog.observers.inotify import InotifyObserver
+
+        try:
+            observer = InotifyObserver()
+        except OSError as error:
+            self._refuse("/ and what is below it", error)
+            return
+        observer.start()
+        self._observer = observer
+        self._refused.clear()
 
     def watch(self, wanted: Mapping[str, Interest]) -> None:
         """Watch these directories from now on, and no others.
@@ -202,6 +212,10 @@ class Files:
             for path in {directory, real, *links(directory)}:
                 parent = _nearest_existing(os.path.dirname(path))
                 self._add(os.path.realpath(parent), Interest(_below(path, parent)))
+        if self._observer is None:
+            self._start()
+        if self._observer is None:
+            return
         for path in set(self._watches) - set(self._interests):
             self._unschedule(path)
         before, self._stood = self._stood, {path: _identity(path) for path in self._interests}
@@ -238,8 +252,10 @@ class Files:
     def _refuse(self, path: str, error: OSError) -> None:
         if path not in self._refused and not isinstance(error, FileNotFoundError):
             self._refused.add(path)
-            _log.warning("%s cannot be watched: %s; changes there are seen at the next resync",
-                         path, (error.strerror or str(error)).lower())  # fmt: skip
+            reason = error.strerror or (str(error.args[0]) if error.args else "it is not known why")
+            limit = "; raise fs.inotify.max_user_instances and max_user_watches" if "limit" in reason else ""
+            _log.warning("%s cannot be watched: %s%s; changes there are seen at the next resync",
+                         path, reason.lower(), limit)  # fmt: skip
 
     def _unschedule(self, path: str) -> None:
         entry = self._watches.pop(path, None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
 PROGRAM = Path(sys.executable).with_name("cdi-sync")
@@ -31,7 +31,9 @@ class Agent:
     Its log goes to a file, so that a test may read it while the agent lives and after it was killed.
     """
 
-    def __init__(self, config: Path, spec_dir: Path, log: Path) -> None:
+    def __init__(self, config: Path, spec_dir: Path, log: Path, under: Sequence[str] = ()) -> None:
+        """``under``: a command that runs it, with its own command line behind."""
+        self._under = under
         self.config = config
         self.spec_dir = spec_dir
         self._log = log
@@ -58,7 +60,7 @@ class Agent:
         return self._log.read_text()
 
     def start(self) -> None:
-        argv: list[str | Path] = [PROGRAM, "--config", self.config, "--spec-dir", self.spec_dir]
+        argv: list[str | Path] = [*self._under, PROGRAM, "--config", self.config, "--spec-dir", self.spec_dir]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.running import PROGRAM, Agent, devices, eventually, spec_file
+from tests.real import parts
 from tests.real.devices import make_node, tmpfs
 
 if TYPE_CHECKING:
@@ -163,6 +164,27 @@ def test_an_agent_without_a_free_descriptor_keeps_what_it_has_and_heals(
     agent.wait_devices(KIND, {"a", "b"})
     agent.wait_devices(OTHER, {"a", "b"})
     assert agent.end() == 0
+
+
+def limited(limit: str) -> list[str]:
+    """Write a command that runs another with one limit of inotify at nothing, in a user namespace of its own."""
+    parts.need("namespaces")
+    return ["unshare", "--user", "--map-root-user", "sh", "-c", f'echo 0 >/proc/sys/user/{limit} && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("limit", ["max_inotify_instances", "max_inotify_watches"])
+def test_without_inotify_the_resync_finds_what_changed(config: Path, nodes: Path, tmp_path: Path, limit: str) -> None:
+    config.write_text(f'[agent]\nresync = "1s"\n{class_of(nodes)}')
+    with Agent(config, tmp_path / "cdi", tmp_path / "log", limited(limit)) as agent:
+        agent.wait_devices(KIND, {"a"})
+        make_node(nodes / "b", 1, 5)
+        agent.wait_devices(KIND, {"a", "b"})
+        descriptors = len(os.listdir(f"/proc/{agent.process.pid}/fd"))
+        time.sleep(3)
+        assert len(os.listdir(f"/proc/{agent.process.pid}/fd")) == descriptors
+        assert agent.log.count("raise fs.inotify.max_user_instances") <= 6  # once for each directory
+        assert "changes there are seen at the next resync" in agent.log
+        assert agent.end() == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

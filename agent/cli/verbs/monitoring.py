@@ -55,7 +55,6 @@ class _Monitor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
         files = Files(self._happened.set)
-        files.start()
         try:
             self._watch(files)
             self._begin()

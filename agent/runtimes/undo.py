@@ -68,17 +68,19 @@ def _without(text: str, key: KeyChange, language: Language) -> tuple[str, str]:
         wanted = _replaced(document, key.path, [one for one in value if one != key.added])
         edits = iter((_item_out(where, pair, key.path, value.index(key.added)),))
         return _first(text, edits, (wanted,), name, language)
-    return _key_back(text, key, pair, document, language)
+    return _key_back(text, key, where, document, language)
 
 
-def _key_back(text: str, key: KeyChange, pair: Pair, document: dict[str, Any], language: Language) -> tuple[str, str]:
-    name = tomltext.spelled(key.path)
+def _key_back(
+    text: str, key: KeyChange, where: Layout, document: dict[str, Any], language: Language
+) -> tuple[str, str]:
+    name, pair = tomltext.spelled(key.path), where.pairs[key.path]
     replaced = Edit(*pair.value, key.after).applied(text)
     if not tomltext.same(language.document(replaced), document):
         return text, f"{name} was changed by others since"
     if key.before is not None:
         return Edit(*pair.value, key.before).applied(text), ""
-    return _first(text, _ways_out(text, key, pair), list(_removed(document, key.path)), name, language)
+    return _first(text, _ways_out(text, key, where, pair), list(_removed(document, key.path)), name, language)
 
 
 def _first(
@@ -104,13 +106,20 @@ def _item_out(where: Layout, pair: Pair, path: Path, index: int) -> Edit:
     return Edit(spans[0][0], spans[1][0] if len(spans) > 1 else spans[0][1], "")
 
 
-def _ways_out(text: str, key: KeyChange, pair: Pair) -> Iterator[Edit]:
-    """Yield the ways to take a key out: just what was put in, its line, or it alone."""
+def _ways_out(text: str, key: KeyChange, where: Layout, pair: Pair) -> Iterator[Edit]:
+    """Yield the ways to take a key out: just what was put in, what was made to hold it, its line, or it alone."""
     at = text.find(key.text) if key.text else -1
     while at >= 0:
         if at <= pair.start < at + len(key.text):
             yield Edit(at, at + len(key.text), "")
         at = text.find(key.text, at + 1)
+    for depth in range(1, len(key.path) + 1):
+        around = where.pairs.get(key.path[:depth])
+        if around is not None and key.path[depth - 1] in key.text:
+            yield from _pair_out(text, around)
+
+
+def _pair_out(text: str, pair: Pair) -> Iterator[Edit]:
     start, end = text.rfind("\n", 0, pair.start) + 1, text.find("\n", pair.value[1])
     end = len(text) if end < 0 else end + 1
     if not text[start : pair.start].strip() and not text[pair.value[1] : end].strip():

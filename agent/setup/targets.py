@@ -82,7 +82,7 @@ def version_of(options: Options, binary: str | None, name: str) -> Version:
     found = programs.installed_version(binary) if binary else None
     if found is None:
         fact = f"{name} cannot be asked for its version" if binary or options.root else f"{name} is not installed"
-        raise SetupError(Problem("", fact, "say which it is: --runtime-version X.Y"), usage=True)
+        raise SetupError(Problem("", fact, "say which it is: --runtime-version X.Y"), usage=bool(options.root))
     return found
 
 

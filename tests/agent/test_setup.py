@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from agent.cli import main
 from agent.setup import procedure, runtimes
@@ -171,6 +172,8 @@ def test_dry_runs_change_nothing(etc: Path, tmp_path: Path) -> None:
 def test_json(etc: Path, tmp_path: Path) -> None:
     config = etc / "config.toml"
     document = json.loads(setup(config, tmp_path / "state", "--output", "json").stdout)
+    schema = json.loads((Path(__file__).parents[2] / "schemas/output/setup.json").read_bytes())
+    Draft202012Validator(schema).validate(document)
     assert document["changes"] == [{"path": str(config), "change": "edit"}]
     assert (document["applied"], document["restarted"], document["problems"]) == (True, False, [])
 

@@ -108,4 +108,4 @@ def _document(report: Report, *, dry: bool) -> dict[str, Any]:
 
 
 def _problem(problem: Problem) -> dict[str, str]:
-    return {"where": problem.where, "message": problem.message, "hint": problem.hint}
+    return {"severity": "error", "where": problem.where, "message": problem.message, "hint": problem.hint}

@@ -125,7 +125,7 @@ class Look:
 
     def kernel_devices(self, blind: list[Blind]) -> Iterator[SysDevice]:
         """Yield every device of the kernel that has a node below ``/dev``; notes in ``blind`` what is unreadable."""
-        if not os.path.isdir(self.roots.sys):
+        if not os.path.isdir(f"{self.roots.sys}/dev/char"):  # the directory it is mounted on stays when it is not
             blind.append(Blind(self.roots.dev, f"{self.roots.sys} is not mounted", below=True))
         for kind in ("block", "char"):
             directory = f"{self.roots.sys}/dev/{kind}"

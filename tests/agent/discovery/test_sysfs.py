@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -262,6 +263,16 @@ def test_a_device_of_which_not_even_the_node_can_be_told_may_be_any(node: Node) 
         return f"{found} {Unseen(blind).covers(node.path('y'))}"
 
     assert as_nobody(attempt, node.top) == f"{[node.path('ttyUSB1')]} True"
+
+
+@pytest.mark.parametrize("gone", ["sys", "sys/dev"])
+def test_where_sysfs_is_not_mounted_all_of_dev_is_blind(node: Node, gone: str) -> None:
+    usb_serial(node, 1)
+    for child in (node.top / gone).iterdir():  # its directory stays, and is empty
+        shutil.rmtree(child)
+    blind: list[Blind] = []
+    assert not list(look(node).kernel_devices(blind))
+    assert Unseen(blind).covers(node.path("ttyUSB1"))
 
 
 def test_a_kernel_whose_devices_may_not_be_listed_is_all_blind(node: Node) -> None:

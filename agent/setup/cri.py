@@ -18,11 +18,15 @@ _BYTES = {1: 8, 5: 4}  # of the wire types of fixed length
 
 
 class NoAnswerError(Exception):
-    """The daemon gave no answer; the message says why. ``absent``: it answers, but has no CRI."""
+    """The daemon gave no answer; the message says why.
 
-    def __init__(self, message: str, *, absent: bool = False) -> None:
+    ``absent``: it answers, but has no CRI; ``unable``: there is nothing here to ask it with.
+    """
+
+    def __init__(self, message: str, *, absent: bool = False, unable: bool = False) -> None:
         super().__init__(message)
         self.absent = absent
+        self.unable = unable
 
 
 def config(socket: str, seconds: float = 5.0) -> dict[str, Any]:
@@ -36,7 +40,7 @@ def config(socket: str, seconds: float = 5.0) -> dict[str, Any]:
     try:
         import grpc
     except ImportError:
-        raise NoAnswerError("the package grpcio, with which to ask, is not installed") from None
+        raise NoAnswerError("the package grpcio, with which to ask, is not installed", unable=True) from None
     if not os.path.exists(socket):
         raise NoAnswerError(f"nothing listens at {socket}")
     with grpc.insecure_channel(f"unix:{socket}") as channel:

@@ -190,7 +190,13 @@ def _activate(target: Target, options: Options, report: Report, roll_back: objec
         report.problems.append(Problem("", "there is no systemd here to restart it with",
                                        "give the command: --restart-command; the change itself is made"))  # fmt: skip
         return
-    if (reason := _restart(target, options, command)) is None:
+    try:
+        reason = _restart(target, options, command)
+    except NoAnswerError as error:
+        report.restarted = True
+        report.notes.append(f"it was restarted, and could not be asked whether it has CDI on: {error}")
+        return
+    if reason is None:
         report.restarted = True
         report.rows.append(Row("running daemon", "CDI is on", why="asked after its restart"))
         return
@@ -204,7 +210,11 @@ def _activate(target: Target, options: Options, report: Report, roll_back: objec
 
 
 def _restart(target: Target, options: Options, command: list[str]) -> str | None:
-    """Restart the daemon and wait until it has CDI on; returns why not."""
+    """Restart the daemon and wait until it has CDI on; returns why not.
+
+    Raises:
+        NoAnswerError: it was restarted, and there is nothing here to ask it with.
+    """
     try:
         programs.run(command, options.patience + 60)
     except ProgramError as error:
@@ -217,8 +227,8 @@ def _restart(target: Target, options: Options, command: list[str]) -> str | None
             last = "the daemon does not have CDI on"
         except NoAnswerError as error:
             last = str(error)
-            if "grpcio" in last:
-                return None  # nobody can be asked: the view of the program has to do
+            if error.unable:
+                raise
         if time.monotonic() > end:
             return f"{last} (waited {options.patience:.0f} s)"
         time.sleep(_STEP)
@@ -233,7 +243,7 @@ def _come_back(target: Target, options: Options, command: list[str]) -> bool:
             if target.ask is not None:
                 target.ask()
         except NoAnswerError as error:
-            if error.absent:
+            if error.absent or error.unable:
                 return True
             time.sleep(_STEP)
         else:

@@ -244,8 +244,9 @@ class Agent:
         except StoreError as error:
             self._told.failures([error])
             return self._retry()
-        except OSError as error:  # what is short now (memory, open files) was not met where a fact is read
-            problem = Problem("this node", f"cannot be looked at: {(error.strerror or str(error)).lower()}",
+        except (OSError, MemoryError) as error:  # what is short now was not met where a fact is read
+            reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+            problem = Problem("this node", f"cannot be looked at: {reason.lower()}",
                               "see to the limits of this process; it is tried again")  # fmt: skip
             self._told.failures([StoreError(problem)])
             return self._retry()

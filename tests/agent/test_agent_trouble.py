@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from tests.real.devices import make_node, tmpfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.root
 
@@ -163,6 +163,19 @@ def test_an_agent_without_a_free_descriptor_keeps_what_it_has_and_heals(
     resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
     agent.wait_devices(KIND, {"a", "b"})
     agent.wait_devices(OTHER, {"a", "b"})
+    assert agent.end() == 0
+
+
+def test_an_agent_short_of_memory_keeps_what_it_has_and_lives(agent: Agent, nodes: Path) -> None:
+    used = next(line for line in Path(f"/proc/{agent.process.pid}/status").read_text().splitlines() if "VmSize" in line)
+    _, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_AS)
+    resource.prlimit(agent.process.pid, resource.RLIMIT_AS, (int(used.split()[1]) * 1024, hard))
+    for number in range(20_000):
+        make_node(nodes / f"{'n' * 100}{number}", 1, 3)
+    agent.wait_log("this node: cannot be looked at: out of memory; see to the limits of this process")
+    resource.prlimit(agent.process.pid, resource.RLIMIT_AS, (hard, hard))
+    assert agent.process.poll() is None
+    assert devices(agent.spec_dir, KIND) >= {"a"}
     assert agent.end() == 0
 
 

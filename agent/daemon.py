@@ -106,7 +106,12 @@ class Agent:
         self._told = _Told()
         self._fault: BaseException | None = None
         self._loading: asyncio.Task[Settings] | None = None
+        self._log_forms = {handler: handler.formatter for handler in _log.handlers}
         self._config: tuple[object, ...] | None = None
+
+    def _form_log(self, form: str) -> None:
+        for handler in self._log_forms:
+            handler.setFormatter(JsonLines() if form == "json" else self._log_forms[handler])
 
     def _adopt(self, settings: Settings) -> None:
         self.settings = settings
@@ -124,9 +129,7 @@ class Agent:
         """
         self._config = _config_signature(self._options)  # before it is read: a change meanwhile must show
         self._adopt(await load(self._options))
-        if self.settings.log == "json":
-            for handler in _log.handlers:
-                handler.setFormatter(JsonLines())
+        self._form_log(self.settings.log)
         self.wake = Wake(self.settings.settle)
         self._listen()
         self._take_directory()
@@ -235,6 +238,7 @@ class Agent:
             self._adopt(settings)
         self.settings = settings
         self.wake.settle = settings.settle
+        self._form_log(settings.log)
 
     def _pass(self) -> float:
         """Make one pass; returns the seconds after which to look again even if nothing happens."""

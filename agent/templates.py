@@ -123,8 +123,11 @@ def device_name(raw: str) -> str:
 
 
 def plain_text(raw: str) -> str:
-    """Turn what a device says of itself into text without control characters, of at most 4,096 characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", "-", raw[:4096])
+    """Turn what a device says of itself into text of at most 4,096 characters.
+
+    Those that control, break lines or turn the direction of what is shown become ``-``.
+    """
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+", "-", raw[:4096])
 
 
 def path_component(raw: str) -> str:

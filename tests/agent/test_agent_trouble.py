@@ -166,6 +166,15 @@ def test_an_agent_without_a_free_descriptor_keeps_what_it_has_and_heals(
     assert agent.end() == 0
 
 
+def test_the_form_of_the_log_changes_with_the_configuration(agent: Agent, config: Path, nodes: Path) -> None:
+    config.write_text(f'[agent]\nlog = "json"\n{class_of(nodes, OTHER)}')
+    agent.wait_devices(OTHER, {"a"})
+    agent.wait_log('"message": "wrote ')
+    config.write_text(class_of(nodes))
+    agent.wait_devices(KIND, {"a"})
+    agent.wait_log("\nwrote ")
+
+
 def test_an_agent_short_of_memory_keeps_what_it_has_and_lives(agent: Agent, nodes: Path) -> None:
     used = next(line for line in Path(f"/proc/{agent.process.pid}/status").read_text().splitlines() if "VmSize" in line)
     _, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_AS)
@@ -240,7 +249,7 @@ def test_storms_of_signals_change_nothing(agent: Agent, nodes: Path) -> None:
 
 
 def test_many_that_start_at_once_leave_one_holder_and_no_strange_word(config: Path, tmp_path: Path) -> None:
-    for turn in range(5):
+    for turn in range(3):
         spec_dir = tmp_path / f"cdi{turn}" / "deep"
         argv: list[str | Path] = [PROGRAM, "--once", "--config", config, "--spec-dir", spec_dir]
         started = [

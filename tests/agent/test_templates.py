@@ -208,3 +208,17 @@ def test_a_component_of_a_path_is_harmless(raw: str) -> None:
 def test_a_long_component_ends_in_a_hash_of_the_whole(raw: str) -> None:
     assert re.search("-[0-9a-f]{12}$", path_component(raw))
     assert path_component(raw) != path_component(raw + "y")
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Acme Ünit 3", "Acme Ünit 3"),
+        ("a\x1b[31mred\r\n", "a-[31mred-"),
+        ("a\u202egpj.exe\u2069", "a-gpj.exe-"),
+        ("\ud800", "-"),
+        ("x" * 10_000, "x" * 4096),
+    ],
+)
+def test_text_of_a_device_shows_as_what_it_is(raw: str, text: str) -> None:
+    assert templates.plain_text(raw) == text

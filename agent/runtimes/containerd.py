@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG = "/etc/containerd/config.toml"
 DROP_IN = "99-cdi-sync.toml"
+MARK = b"# Made by cdi-sync; taken back by: cdi-sync setup containerd --revert\n"
 Table = tuple[str, str]
 V1: Table = ("plugins", "cri")
 V2: Table = ("plugins", "io.containerd.grpc.v1.cri")
@@ -203,7 +204,7 @@ class _Planner:
             return _blocked(self.rows, Problem(path, fact, "change it there, or run cdi-sync setup containerd"))
         self._rows_of_keys()
         if self.on and not self.dirs_lack:
-            return Answer(tuple(self.rows), notes=("nothing to do",))
+            return Answer(tuple(self.rows), notes=(*self._notes(), "nothing to do"))
         try:
             changes = self._changes()
         except EditError as error:
@@ -212,7 +213,16 @@ class _Planner:
             return _blocked(self.rows, Problem(self.main, fact, hint))
         if isinstance(changes, Problem):
             return _blocked(self.rows, changes)
-        return Answer(tuple(self.rows), changes)
+        return Answer(tuple(self.rows), changes, self._notes())
+
+    def _notes(self) -> tuple[str, ...]:
+        """Say which tables their authors may believe to have an effect."""
+        return tuple(
+            f"{draft.path}: the table [{tomltext.spelled(V2)}] has no effect, since the file does not say version = 2"
+            for draft in self.drafts
+            if file_version(draft.document) < 2 and isinstance(tomltext.lookup(draft.document, V2), dict)
+            if self.version < (2, 3)
+        )
 
     def _rows_of_keys(self) -> None:
         now = self.now
@@ -296,8 +306,7 @@ class _Planner:
         if present is not None:
             return None  # it is loaded already, and so will be edited in place where it decides
         table = tables(self.version, of_file)[0]
-        text = f"# Made by cdi-sync; taken back by: cdi-sync setup containerd --revert\nversion = {of_file}\n"
-        ours = Draft(path, text.encode())
+        ours = Draft(path, MARK + f"version = {of_file}\n".encode())
         self._put_keys_of_drop_in(ours, table)
         if not self._reached([*(one.document for one in self.drafts), ours.document]):
             return None

@@ -86,7 +86,18 @@ class _Containerd:
     process: Process | None
 
     def plan(self, wish: Wish) -> Answer:
-        return containerd.plan(self.version, self.main, self.sources(), wish)
+        answer = containerd.plan(self.version, self.main, self.sources(), wish)
+        changes = []
+        for change in answer.changes:
+            lying = read(change.write.name, self.root) if change.write.before is None else None
+            if lying is None:
+                changes.append(change)
+            elif not lying.startswith(containerd.MARK):
+                problem = Problem(change.write.name, "is there already, not imported and not ours", "move it away")
+                return dataclasses.replace(answer, changes=(), blocked=problem)
+            elif lying != change.write.data:  # ours, of a run that was killed
+                changes.append(dataclasses.replace(change, write=dataclasses.replace(change.write, before=lying)))
+        return dataclasses.replace(answer, changes=tuple(changes))
 
     def sources(self) -> list[Source]:
         """Return the files that containerd loads, in order: a file's imports come after all that was named before."""

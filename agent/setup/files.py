@@ -67,7 +67,7 @@ def replace(path: str, data: bytes, before: bytes | None, mode: int = 0o644) -> 
     are made. Raises `FileError`.
     """
     _make(missing_directories(path))
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.cdi-sync.tmp")
+    temporary = _temporary(path)
     try:
         model = _model(path)
         with contextlib.suppress(FileNotFoundError):
@@ -89,6 +89,15 @@ def replace(path: str, data: bytes, before: bytes | None, mode: int = 0o644) -> 
             os.unlink(temporary)
 
 
+def sweep(path: str, directories: list[str]) -> None:
+    """Remove what a killed run left beside a file that it did not come to write, and those directories, if empty."""
+    with contextlib.suppress(OSError):
+        os.unlink(_temporary(path))
+    for directory in reversed(directories):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+
+
 def remove(path: str, directories: list[str]) -> None:
     """Remove a file, and those of these directories that are empty then; raises `FileError`."""
     try:
@@ -97,9 +106,7 @@ def remove(path: str, directories: list[str]) -> None:
             _sync(os.path.dirname(path))
     except OSError as error:
         raise failure(path, "removed", error) from None
-    for directory in reversed(directories):
-        with contextlib.suppress(OSError):
-            os.rmdir(directory)
+    sweep(path, directories)
 
 
 def failure(path: str, done: str, error: OSError) -> FileError:
@@ -112,6 +119,10 @@ def failure(path: str, done: str, error: OSError) -> FileError:
         return FileError(Problem(path, f"cannot be {done}: {reason}", "run it as root"), permitted=False)
     hint = _HINTS.get(error.errno or 0, "see to the file and its disk")
     return FileError(Problem(path, f"cannot be {done}: {reason}", hint))
+
+
+def _temporary(path: str) -> str:
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.cdi-sync.tmp")
 
 
 def _model(path: str) -> os.stat_result | None:

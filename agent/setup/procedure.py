@@ -81,11 +81,12 @@ def _apply(target: Target, options: Options, report: Report) -> None:
 def _write(answer: Answer, options: Options, kept: Journal, mode: int) -> None:
     """Record and write the changes; on an error the ones that were made are taken back."""
     made = [step for step in kept.steps if _was_made(step, options.root)]
-    new = [
-        Step(one.write.name, one.write.before, one.write.data, one.keys,
-             _missing_directories(one.write.name, options.root))
-        for one in answer.changes
-    ]  # fmt: skip
+    never = {step.path: step.directories for step in kept.steps if step not in made}  # a killed run may have made these
+    new = []
+    for one in answer.changes:
+        directories = _missing_directories(one.write.name, options.root)
+        directories = sorted({*directories, *never.get(one.write.name, [])})
+        new.append(Step(one.write.name, one.write.before, one.write.data, one.keys, directories))
     kept.record([*_still_there(made, new), *new])
     done: list[Step] = []
     try:
@@ -286,7 +287,10 @@ def _take_back(steps: Sequence[Step], language: undo.Language, options: Options,
         shown[step.path] = then
         whole = whole and not reasons
         report.problems += [Problem(step.path, reason, "take it back by hand") for reason in reasons]
+        directories = [files.real(one, options.root) for one in step.directories]
         if then == now:
+            if not options.dry_run:
+                files.sweep(path, directories)
             continue
         report.changes.append((step.path, now, then))
         report.rows.append(Row(step.path, "changed by us", "removed" if then is None else "as before"
@@ -294,7 +298,7 @@ def _take_back(steps: Sequence[Step], language: undo.Language, options: Options,
         if options.dry_run:
             continue
         if then is None:
-            files.remove(path, [files.real(one, options.root) for one in step.directories])
+            files.remove(path, directories)
         else:
             files.replace(path, then, now)
     return whole

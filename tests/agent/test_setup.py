@@ -347,6 +347,37 @@ def test_killed_before_every_single_call(more: tuple[str, ...], tmp_path: Path) 
     pytest.fail("it never got to its end")
 
 
+OFF = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  enable_cdi = false # no\n"
+
+
+def tree(directory: Path) -> dict[str, bytes | None]:
+    """Return every file and directory below one."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in directory.rglob("*")}
+
+
+@pytest.mark.parametrize("more", [(), ("--revert",)], ids=["apply", "revert"])
+def test_killed_between_several_files(more: tuple[str, ...], tmp_path: Path) -> None:
+    """Containerd 2 gets a drop-in and an import: whatever was done of that, it can be finished and taken back."""
+    for moment in range(1, 80):
+        etc, state = tmp_path / str(moment) / "etc", tmp_path / str(moment) / "state"
+        etc.mkdir(parents=True)
+        config = etc / "config.toml"
+        config.write_text(OFF)
+        before, version = tree(etc), ("--runtime-version", "2.1")
+        if more:
+            assert here(config, state, *version) == 0
+        code = killed_at(moment, config, state, *version, *more)
+        assert content(config) in (OFF, f'version = 3\nimports = ["{etc}/conf.d/*-cdi-sync.toml"]{OFF[11:]}')
+        if moment % 2:
+            assert here(config, state, *version) == 0
+            assert (etc / "conf.d" / "99-cdi-sync.toml").exists()
+        assert here(config, state, *version, "--revert") == 0
+        assert tree(etc) == before, moment
+        if code == 0:
+            return
+    pytest.fail("it never got to its end")
+
+
 def test_killed_at_any_time(etc: Path, tmp_path: Path) -> None:
     config, state = etc / "config.toml", tmp_path / "state"
     for attempt in range(8):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.agent.running import Agent
 from tests.real import parts
 from tests.real.containerd import VERSIONS, Containerd
 from tests.real.cri import CRIError
@@ -268,6 +269,31 @@ def test_a_daemon_that_does_not_come_back_gets_its_old_configuration(version: Ve
         assert tree(etc) == original
         assert daemon.alive
     assert "nothing of ours" in setup(version, etc, "--revert").stderr
+
+
+def test_the_agent_switches_it_on_and_containers_get_their_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etc, spec_dir = tmp_path / "etc", write_spec(tmp_path / "cdi")
+    etc.mkdir()
+    (etc / "config.toml").write_text(V2)
+    own = tmp_path / "own.toml"
+    own.write_text(
+        f'[agent]\nstate_dir = "{tmp_path}/state"\n[containerd]\nenable_cdi = true\nconfig = "{etc}/config.toml"\n'
+    )
+    monkeypatch.setenv("PATH", f"{binary('1.7').parent}:{os.environ['PATH']}")
+    with (
+        Containerd("1.7", config=etc / "config.toml") as daemon,
+        Agent(own, spec_dir, tmp_path / "log") as agent,
+    ):
+        agent.wait_log("CDI is switched on in")
+        agent.wait_log("restart it to have it read the change")
+        assert container_gets(daemon) == "starts without"
+        daemon.restart()
+        assert container_gets(daemon) == "has the device"
+        assert agent.end() == 0
+    assert setup("1.7", etc, "--revert").returncode == 0
+    assert (etc / "config.toml").read_text() == V2
 
 
 def test_settings_of_others_are_the_same_to_containerd_itself(tmp_path: Path) -> None:

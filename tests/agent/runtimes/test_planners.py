@@ -217,6 +217,13 @@ def test_a_moved_spec_directory_extends_our_own_drop_in() -> None:
     assert '"/one", "/two"' in next(iter(second.values()))
 
 
+def test_a_forgotten_version_is_noticed() -> None:
+    main = Source(containerd.CONFIG, b'[plugins."io.containerd.grpc.v1.cri"]\nenable_cdi = true\n')
+    answer = containerd.plan((1, 7), containerd.CONFIG, [main], Wish("/etc/cdi"))
+    assert "has no effect" in answer.notes[0]
+    assert "[plugins.cri]\n  enable_cdi = true" in contents(answer)[containerd.CONFIG]
+
+
 def test_the_table_says_what_and_why() -> None:
     main = Source(containerd.CONFIG, b'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n')
     said = text_of(containerd.plan((1, 7), containerd.CONFIG, [main], Wish("/x")))

@@ -31,6 +31,8 @@ _HINTS = {
     errno.EROFS: "mount it writable; it is tried again",
     errno.ENOENT: "make it again, mode 0755; it is picked up when it is back",
     errno.ENOTDIR: "name a directory",
+    errno.EEXIST: "move away what is in its place, a file or a link that leads nowhere; it is tried again",
+    errno.ENAMETOOLONG: "name a directory",
 }
 
 
@@ -321,6 +323,8 @@ def _store_error(path: str, done: str, error: OSError) -> StoreError:
     hint = _HINTS.get(error.errno or 0, "see to the file system; it is tried again")
     if not permitted:
         hint = "run it as root, or choose a directory of your own with --spec-dir"
+        if os.geteuid() == 0:
+            hint = "see what forbids it even to root: an immutable file, a security policy, a capability taken away"
     return StoreError(
         Problem(path, f"cannot be {done}: {(error.strerror or str(error)).lower()}", hint),
         permitted=permitted,

@@ -18,6 +18,7 @@ from tests.agent.users import as_nobody
 from tests.real import devices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 NAME = "cdi-sync+acme.com+modem.json"
@@ -374,3 +375,10 @@ def test_a_reader_never_sees_a_part_of_a_file(tmp_path: Path) -> None:
     thread.join()
     assert seen <= set(contents)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("place", [lambda path: path.touch(), lambda path: path.symlink_to("nowhere")])
+def test_what_is_in_the_place_of_the_directory_is_told(tmp_path: Path, place: Callable[[Path], None]) -> None:
+    place(tmp_path / "cdi")
+    with pytest.raises(StoreError, match="cannot be made: file exists; move away what is in its place"):
+        Writer(SpecDirectory(str(tmp_path / "cdi")), create=True)

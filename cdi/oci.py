@@ -16,7 +16,7 @@ from cdi.model import ContainerEdits, DeviceNode, Hook, IntelRdt, Mount
 from cdi.validation import HOOK_NAMES, NO_PERMISSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from cdi.hostnode import Look
     from cdi.registry import Registry
@@ -35,6 +35,10 @@ class UnresolvedError(CDIError):
         super().__init__(*(Problem(name, "no spec offers this device") for name in self.names))
 
 
+class NoOCISpecError(CDIError):
+    """What was given as an OCI runtime spec is none; ``where`` of the problem is a path in it."""
+
+
 def inject(registry: Registry, spec: Mapping[str, Any], names: Iterable[str], look: Look) -> dict[str, Any]:
     """Return an OCI runtime spec with devices added; ``spec`` is left as it is.
 
@@ -42,7 +46,8 @@ def inject(registry: Registry, spec: Mapping[str, Any], names: Iterable[str], lo
 
     Raises:
         UnresolvedError: a name is that of no device; all such names are in it.
-        CDIError: a device node is not there, or not of the type that its spec says, or ``spec`` is no OCI spec.
+        CDIError: a device node is not there, or not of the type that its spec says.
+        NoOCISpecError: that is what ``spec`` is.
     """
     return apply(edits_of(registry, names), spec, look)
 
@@ -58,28 +63,36 @@ def edits_of(registry: Registry, names: Iterable[str]) -> ContainerEdits:
     unresolved = [name for name, entry in zip(names, entries, strict=True) if entry is None]
     if unresolved:
         raise UnresolvedError(unresolved)
-    edits = ContainerEdits()
+    parts: list[ContainerEdits] = []
     seen: set[str] = set()
     for entry in entries:
         if entry is None:
             continue
         if entry.file.path not in seen:
             seen.add(entry.file.path)
-            edits = edits.joined(entry.spec.container_edits)
-        edits = edits.joined(entry.device.container_edits)
-    return edits
+            parts.append(entry.spec.container_edits)
+        parts.append(entry.device.container_edits)
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[ContainerEdits]) -> ContainerEdits:
+    """Join by halves: one after another, thousands would be copied thousands of times."""
+    if len(parts) <= 1:
+        return parts[0] if parts else ContainerEdits()
+    middle = len(parts) // 2
+    return _joined(parts[:middle]).joined(_joined(parts[middle:]))
 
 
 def apply(edits: ContainerEdits, spec: Mapping[str, Any], look: Look) -> dict[str, Any]:
     """Return an OCI runtime spec with edits applied; ``spec`` is left as it is.
 
     Raises:
-        CDIError: a device node is not there, or not of the type that its spec says, or ``spec`` is no OCI spec.
+        CDIError: a device node is not there, or not of the type that its spec says.
+        NoOCISpecError: that is what ``spec`` is.
     """
     edited = _copied(spec)
     _add_env(edited, edits.env)
-    for node in edits.device_nodes:
-        _add_node(edited, node, look)
+    _add_nodes(edited, edits.device_nodes, look)
     for net_device in edits.net_devices:
         interfaces = _section(_section(edited, "linux"), "netDevices", "linux")
         interfaces[net_device.host_interface_name] = {"name": net_device.name}
@@ -107,25 +120,34 @@ def _add_env(spec: _Object, env: Iterable[str]) -> None:
             present.append(variable)
 
 
-def _add_node(spec: _Object, node: DeviceNode, look: Look) -> None:
-    device = _device(node, look)
+def _add_nodes(spec: _Object, nodes: Iterable[DeviceNode], look: Look) -> None:
+    if not nodes:
+        return
     user = _present(_present(spec, "process"), "user", "process")
-    for member, own in (("uid", node.uid), ("gid", node.gid)):
-        # A process that is not root could not open the node otherwise.
-        inherited = _number(user, member, "process.user")
-        if own is not None or inherited:
-            device[member] = inherited if own is None else own
+    # A process that is not root could not open the node otherwise.
+    owner = {member: number for member in ("uid", "gid") if (number := _number(user, member, "process.user"))}
     linux = _section(spec, "linux")
-    devices = _list(linux, "devices", "linux", _is_object)
-    _remove_first(devices, "path", node.path)
-    same = next((index for index, other in enumerate(devices) if other.get("path") == node.path), None)
-    if same is None:
-        devices.append(device)
-    else:
-        devices[same] = device
-    if device["type"] in _CGROUP_TYPES:
-        rules = _list(_section(linux, "resources", "linux"), "devices", "linux.resources", _is_object)
-        rules.append(_cgroup_rule(device, node.permissions))
+    devices: list[_Object] = _list(linux, "devices", "linux", _is_object)
+    taken = _texts_at(devices, "path")
+    rules: list[_Object] = []
+    for node in nodes:
+        own = {"uid": node.uid, "gid": node.gid}
+        device = {**_device(node, look), **owner, **{name: id_ for name, id_ in own.items() if id_ is not None}}
+        if node.path in taken:
+            _remove_first(devices, "path", node.path)
+            _replace_or_add(devices, device)
+        else:
+            devices.append(device)
+        taken.add(node.path)
+        if device["type"] in _CGROUP_TYPES:
+            rules.append(_cgroup_rule(device, node.permissions))
+    if rules:
+        _list(_section(linux, "resources", "linux"), "devices", "linux.resources", _is_object).extend(rules)
+
+
+def _replace_or_add(devices: list[_Object], device: _Object) -> None:
+    same = next((index for index, other in enumerate(devices) if other.get("path") == device["path"]), len(devices))
+    devices[same : same + 1] = [device]
 
 
 def _device(node: DeviceNode, look: Look) -> _Object:
@@ -167,9 +189,13 @@ def _add_mounts(spec: _Object, mounts: Iterable[Mount]) -> None:
     if not mounts:
         return
     present: list[_Object] = _list(spec, "mounts", "", _is_object)
+    taken = _texts_at(present, "destination")
+    id_mapped = _has_user_namespace(spec)
     for mount in mounts:
-        _remove_first(present, "destination", mount.container_path)
-        present.append(_mount(mount, id_mapped=_has_user_namespace(spec)))
+        if mount.container_path in taken:
+            _remove_first(present, "destination", mount.container_path)
+        present.append(_mount(mount, id_mapped=id_mapped))
+        taken.add(mount.container_path)
     present.sort(key=_depth)
 
 
@@ -230,7 +256,8 @@ def _add_groups(spec: _Object, gids: Iterable[int]) -> None:
         return
     user = _section(_process(spec), "user", "process")
     present = _list(user, "additionalGids", "process.user", _is_number)
-    present += [gid for gid in dict.fromkeys(wanted) if gid not in present]
+    taken = set(present)
+    present += [gid for gid in dict.fromkeys(wanted) if gid not in taken]
 
 
 # An OCI spec is somebody's file: what is missing is made, what is of another type than it must be is refused.
@@ -252,23 +279,25 @@ def _section(parent: _Object, name: str, place: str = "") -> _Object:
 def _present(parent: _Object, name: str, place: str = "") -> _Object:
     section = {} if parent.get(name) is None else parent[name]
     if not isinstance(section, dict):
-        raise CDIError(Problem(f"{place}.{name}".lstrip("."), "this is not the object that an OCI spec has there"))
+        raise NoOCISpecError(
+            Problem(f"{place}.{name}".lstrip("."), "this is not the object that an OCI spec has there")
+        )
     return section
 
 
 def _copied(spec: object) -> _Object:
     if not isinstance(spec, Mapping):
-        raise CDIError(Problem("", "an OCI spec is an object"))
+        raise NoOCISpecError(Problem("", "an OCI spec is an object"))
     try:
         return copy.deepcopy(dict(spec))
     except RecursionError:
-        raise CDIError(Problem("", "the OCI spec is nested too deep")) from None
+        raise NoOCISpecError(Problem("", "the OCI spec is nested too deep")) from None
 
 
 def _number(parent: _Object, name: str, place: str) -> int:
     number = 0 if parent.get(name) is None else parent[name]
     if not _is_number(number):
-        raise CDIError(Problem(f"{place}.{name}", "this is not the number that an OCI spec has there"))
+        raise NoOCISpecError(Problem(f"{place}.{name}", "this is not the number that an OCI spec has there"))
     return int(number)
 
 
@@ -277,7 +306,7 @@ def _list(parent: _Object, name: str, place: str, is_item: Callable[[Any], bool]
         parent[name] = []
     items = parent[name]
     if not isinstance(items, list) or not all(map(is_item, items)):
-        raise CDIError(Problem(f"{place}.{name}".lstrip("."), "this is not the list that an OCI spec has there"))
+        raise NoOCISpecError(Problem(f"{place}.{name}".lstrip("."), "this is not the list that an OCI spec has there"))
     return items
 
 
@@ -291,6 +320,11 @@ def _is_object(item: Any) -> bool:
 
 def _is_number(item: Any) -> bool:
     return type(item) is int and item >= 0
+
+
+def _texts_at(items: Iterable[_Object], member: str) -> set[str]:
+    """Return what a member of some objects says, which tells most often that none must be looked for."""
+    return {text for item in items if isinstance(text := item.get(member), str)}
 
 
 def _remove_first(items: list[_Object], member: str, value: str) -> None:

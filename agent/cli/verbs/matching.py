@@ -42,19 +42,22 @@ def expand(registry: Registry, texts: Sequence[str]) -> tuple[list[str], list[st
     """
     found: list[str] = []
     missing: list[str] = []
+    seen: set[str] = set()
     for pattern in patterns(texts):
         if pattern.literal:
             (found if registry.resolve(pattern.text) else missing).append(pattern.text)
+            seen.add(pattern.text)
             continue
         names = matching(registry.devices, [pattern])
-        found += [name for name in names if name not in found]
+        found += [name for name in names if name not in seen]
+        seen.update(names)
         if not names:
             missing.append(pattern.text)
     return found, missing
 
 
-def why_missing(registry: Registry, text: str) -> str:
-    """Return a sentence on a name or glob that :func:`expand` found nothing for."""
+def why_missing(registry: Registry, text: str, *, guess: bool = True) -> str:
+    """Return a sentence on a name or glob that :func:`expand` found nothing for; with ``guess``, what was meant."""
     if not component_pattern(text).literal:
         return f"{text}: no device has such a name"
     if text in registry.conflicts:
@@ -64,7 +67,7 @@ def why_missing(registry: Registry, text: str) -> str:
         return f"{problem}; " + (f"for all of that kind, write '{text}=*'" if known else _EXAMPLE)
     from difflib import get_close_matches
 
-    close = get_close_matches(text, registry.devices, n=1, cutoff=0.8)
+    close = get_close_matches(text, registry.devices, n=1, cutoff=0.8) if guess else []
     hint = f"did you mean {close[0]}?" if close else "see cdi-sync devices"
     return f"{text}: no spec offers this device; {hint}"
 

@@ -26,7 +26,7 @@ def read(path: str) -> dict[str, Any]:
         CDIError: it cannot be read, or is not JSON; the problem names the file.
         StoreError: another user could read it.
     """
-    name = "standard input" if path == STDIN else path
+    name = shown(path)
     data = standard_input() if path == STDIN else _content(path)
     try:
         document = json.loads(data.decode(), parse_float=_finite, parse_constant=_no_constant)
@@ -41,6 +41,11 @@ def read(path: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         _refuse(name, "this is not an OCI runtime spec, which is a JSON object")
     return document
+
+
+def shown(path: str) -> str:
+    """Return how a file is named in messages."""
+    return "standard input" if path == STDIN else path
 
 
 def target(path: str) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cdi.registry import Registry
 
 
+_GUESSES = 10  # names of which the likeliest is looked for among all: that takes long
+
+
 def resolve(options: argparse.Namespace) -> int:
     """Show the devices that names stand for, or OCI specs with the devices that they name put in."""
     files = [text for text in options.what if _is_file(text)]
@@ -116,13 +119,13 @@ def _injected(registry: Registry, spec: dict[str, Any], names: Iterable[str], pa
     """
     try:
         return oci.inject(registry, spec, names, host_node)
-    except RecursionError:
-        raise CDIError(Problem(path, "this is nested too deep")) from None
+    except oci.NoOCISpecError as error:
+        raise CDIError(*(problem.within(ocifile.shown(path)) for problem in error.problems)) from None
 
 
 def _say_missing(registry: Registry, missing: Iterable[str]) -> int:
-    for text in dict.fromkeys(missing):
-        say(f"error: {why_missing(registry, text)}")
+    for number, text in enumerate(dict.fromkeys(missing)):
+        say(f"error: {why_missing(registry, text, guess=number < _GUESSES)}")
     return FAILED
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -274,3 +275,28 @@ def test_who_may_not_read_or_write(node: Node, config: Path) -> None:
     assert as_nobody(lambda: str(main([*arguments, "-o", "/dev/full"])), node.place) in {"1", "4"}
     assert as_nobody(lambda: str(main(arguments)), node.place) == "4"
     assert json.loads(config.read_bytes()) == OCI
+
+
+def test_the_file_is_named_that_is_no_oci_spec(node: Node) -> None:
+    path = write(node.place / "odd.json", {"process": {"user": "root"}})
+    done = node.run("inject", path, MODEM)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {path}: process.user: this is not the object that an OCI spec has there\n"
+    done = node.run("inject", "-", MODEM, stdin='{"linux": true}')
+    assert done.stderr == "error: standard input: linux: this is not the object that an OCI spec has there\n"
+
+
+def test_thousands_of_names_and_devices_are_answered_soon(bare: Node) -> None:
+    document = spec("many.net/disk", *(f"d{number}" for number in range(5000)))
+    for number, device in enumerate(document["devices"]):
+        node = {"path": f"/dev/x{number}", "type": "c", "major": 5}
+        device["containerEdits"] = {"deviceNodes": [node], "env": [f"A{number}=1"]}
+    write(bare.low / "many.json", document)
+    start = time.monotonic()
+    done = bare.run("resolve", *(f"many.net/disk=q{number}" for number in range(2000)))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2000)
+    done = bare.run("resolve", *(f"many.net/disk=d{number}*" for number in range(200)))
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 5001)
+    done = bare.run("inject", "-", "many.net/*", stdin="{}")
+    assert len(json.loads(done.stdout)["linux"]["devices"]) == 5000
+    assert time.monotonic() - start < 30  # it was minutes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ from agent.watch import Files, Interest, Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from agent.plan import Change
     from agent.reconcile import Outcome
@@ -165,9 +166,7 @@ class Agent:
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._break)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        heed_signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hang_up})
 
     def _break(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End with the fault of a callback: a watcher that has died would leave us blind."""
@@ -326,6 +325,30 @@ class Agent:
                     deep = "/" in pattern.text[len(directory) + 1 :] and not f"{directory}/".startswith("/dev/")
                     directories[directory] = deep or directories.get(directory, False)
         return directories
+
+
+def heed_signals(heeds: Mapping[signal.Signals, Callable[[], None]]) -> None:
+    """Have the running loop call what heeds each signal, however busy it is.
+
+    A signal wakes it by a byte in its pipe, and asyncio would tell it of the signal by that alone. The pipe may be
+    full: then the loop is awake, and the byte is lost.
+    """
+    loop = asyncio.get_running_loop()
+    for number, heed in heeds.items():
+        loop.add_signal_handler(number, _nothing)
+        signal.signal(number, functools.partial(_hand_over, loop, heed))
+        signal.siginterrupt(number, False)
+    signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, heed: Callable[[], None], _number: int, _frame: object) -> None:
+    """Let a signal be heeded between two callbacks of the loop."""
+    with contextlib.suppress(RuntimeError):  # it has closed: we are at the end anyway
+        loop.call_soon_threadsafe(heed)
 
 
 def _any(_path: str) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import logging
 import os
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from agent.config.places import links
 from agent.host import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from agent.discovery.udev import UdevDatabase
 
@@ -178,6 +179,8 @@ class Files:
         self._watches: dict[str, tuple[object, Any]] = {}
         self._stood: dict[str, tuple[int, int] | None] = {}
         self._refused: set[str] = set()
+        self._changed: set[str] = set()
+        self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
 
     def stop(self) -> None:
@@ -264,16 +267,22 @@ class Files:
                 self._observer.unschedule(entry[1])
 
     def _happened(self, event: Any) -> None:
-        """Take a change from the observer's thread to the loop's."""
-        with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
-            self._loop.call_soon_threadsafe(self._consider, (event.src_path, event.dest_path))
+        """Take a change from the observer's thread to the loop's; many at once, since each call fills its pipe."""
+        with self._lock:
+            first = not self._changed
+            self._changed.update((event.src_path, event.dest_path))
+        if first:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
+                self._loop.call_soon_threadsafe(self._consider)
 
     def _lost(self) -> None:
         """Look again, since events may have been lost."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._wake)
 
-    def _consider(self, paths: Iterable[str]) -> None:
+    def _consider(self) -> None:
+        with self._lock:
+            paths, self._changed = self._changed, set()
         if any(self._matters(path) for path in paths if path):
             self._wake()
 

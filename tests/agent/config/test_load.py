@@ -88,7 +88,7 @@ TYPES = [
     ('[agent]\nlog = "xml"', "1.toml:2:1: agent.log: must be 'text' or 'json', not 'xml'; choose one of these"),
     (
         '[agent]\nmax_cdi_version = "v1"',
-        "1.toml:2:1: agent.max_cdi_version: must be \"auto\" or a CDI version such as \"0.5.0\", not 'v1'",
+        '1.toml:2:1: agent.max_cdi_version: must be "auto" or a CDI version such as "0.5.0", not \'v1\'',
     ),
     (
         '[agent]\nmax_cdi_version = "0.9.0"',

@@ -14,7 +14,17 @@ from agent.config.checking import schema, settings_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 EXAMPLE = REPOSITORY / "contrib" / "config.toml"
-TABLES = (model.Agent, model.Containerd, model.Class, model.Select, model.Parent, model.Usb, model.Pci, model.Node, model.Declared)
+TABLES = (
+    model.Agent,
+    model.Containerd,
+    model.Class,
+    model.Select,
+    model.Parent,
+    model.Usb,
+    model.Pci,
+    model.Node,
+    model.Declared,
+)
 
 
 def test_the_reference_page_is_up_to_date() -> None:

@@ -46,6 +46,15 @@ class Verb(NamedTuple):
     forms: tuple[str, ...] = ("text", "json")
     layered: bool = False
     """Whether it is about all spec directories: ``--spec-dir`` may come again, and its default is the runtimes'."""
+    names_config: bool = False
+    """Whether ``--config`` is an argument of its own."""
+
+
+def _path(text: str) -> str:
+    """Refuse an empty path: most likely a shell variable that is not set, and hardly the default that it would mean."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 _CDI_FORMS = ("text", "json", "yaml")
@@ -223,8 +232,16 @@ VERBS: tuple[Verb, ...] = (
             argument("--restart-command", metavar="COMMAND", help="restart it so, where there is no systemd"),
             argument("--root", metavar="DIR", help="work on the image below DIR"),
             argument("--runtime-version", metavar="X.Y", help="the runtime's version, where it cannot be asked"),
-            argument("--runtime-config", metavar="FILE", help="the runtime's configuration file, if not the usual one"),
+            argument(
+                "--config",
+                "--runtime-config",
+                dest="runtime_config",
+                metavar="FILE",
+                type=_path,
+                help="the runtime's configuration file, if not the usual one; or ours, told by what it holds",
+            ),
         ),
+        names_config=True,
     ),
     Verb(
         "completion",
@@ -275,11 +292,14 @@ def parser(said: Container[str] | None = None) -> argparse.ArgumentParser:
     return top
 
 
-def _add_common(one: argparse.ArgumentParser, forms: tuple[str, ...], *, layered: bool = False) -> None:
+def _add_common(
+    one: argparse.ArgumentParser, forms: tuple[str, ...], *, layered: bool = False, config: bool = True
+) -> None:
     """Add what every command has. Without defaults, so that a verb's parser overrules nothing said before the verb."""
     absent = argparse.SUPPRESS
-    one.add_argument("--config", metavar="FILE", default=absent, type=_path,
-                     help="use this file instead of /etc/cdi-sync/config.toml and its drop-ins")  # fmt: skip
+    if config:
+        one.add_argument("--config", metavar="FILE", default=absent, type=_path,
+                         help="use this file instead of /etc/cdi-sync/config.toml and its drop-ins")  # fmt: skip
     if layered:
         one.add_argument("--spec-dir", metavar="DIR", default=absent, action="append", type=_path,
                          help="read specs here; again for more, in order of rising priority "
@@ -293,13 +313,6 @@ def _add_common(one: argparse.ArgumentParser, forms: tuple[str, ...], *, layered
     volume = one.add_mutually_exclusive_group()
     volume.add_argument("--quiet", action="store_true", default=absent, help="only errors, and the exit code")
     volume.add_argument("--verbose", action="store_true", default=absent, help="more of what is seen and decided")
-
-
-def _path(text: str) -> str:
-    """Refuse an empty path: most likely a shell variable that is not set, and hardly the default that it would mean."""
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty")
-    return text
 
 
 def _add_verbs(top: argparse.ArgumentParser, said: Container[str] | None) -> None:
@@ -317,7 +330,7 @@ def _add_verbs(top: argparse.ArgumentParser, said: Container[str] | None) -> Non
         if said is None or verb.name in said:
             for row in verb.arguments:
                 one.add_argument(*row.names, **row.options)
-            _add_common(one, verb.forms, layered=verb.layered)
+            _add_common(one, verb.forms, layered=verb.layered, config=not verb.names_config)
 
 
 def _calling(target: str) -> Callable[[argparse.Namespace], int]:

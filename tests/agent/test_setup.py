@@ -52,7 +52,7 @@ def setup(
 def command(
     config: Path, state: Path, *more: str | Path, runtime: str = "containerd", version: str = "1.7"
 ) -> list[str | Path]:
-    argv: list[str | Path] = [PROGRAM, "setup", runtime, "--runtime-config", config, "--runtime-version", version]
+    argv: list[str | Path] = [PROGRAM, "setup", runtime, "--config", config, "--runtime-version", version]
     return [*argv, "--state-dir", state, *more]
 
 
@@ -401,3 +401,18 @@ def test_two_at_once_do_not_mix(etc: Path, tmp_path: Path) -> None:
     assert content(config) == AFTER
     assert setup(config, state, "--revert").returncode == 0
     assert content(config) == BEFORE
+
+
+def test_a_configuration_of_ours_is_told_from_the_runtimes(etc: Path, tmp_path: Path) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text(f'[agent]\nspec_dir = "{tmp_path}/specs"\n')
+    config = etc / "config.toml"
+    argv: list[str | Path] = [PROGRAM, "--config", ours, "setup", "containerd", "--config", config]
+    argv += ["--runtime-version", "1.7"]
+    argv += ["--state-dir", tmp_path / "state"]
+    subprocess.run(argv, check=True, capture_output=True, env=environment(tmp_path))
+    assert f'cdi_spec_dirs = ["/etc/cdi", "/var/run/cdi", "{tmp_path}/specs"]' in content(config)
+
+    done = setup(ours, tmp_path / "other", "--dry-run")
+    assert ours.read_text() == f'[agent]\nspec_dir = "{tmp_path}/specs"\n'
+    assert f"{tmp_path}/specs" in done.stdout

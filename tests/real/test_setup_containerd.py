@@ -93,7 +93,7 @@ def binary(version: Version) -> Path:
 
 def setup(version: Version, etc: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{binary(version).parent}:{os.environ['PATH']}"}
-    argv: list[str | Path] = [PROGRAM, "setup", "containerd", "--runtime-config", etc / "config.toml"]
+    argv: list[str | Path] = [PROGRAM, "setup", "containerd", "--config", etc / "config.toml"]
     argv += ["--state-dir", etc.parent / "state", *more]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, env=environment)
 
@@ -219,7 +219,7 @@ class Restarting:
 
 
 def start_setup(version: Version, etc: Path, *more: str | Path) -> subprocess.Popen[str]:
-    argv: list[str | Path] = [PROGRAM, "setup", "containerd", "--runtime-config", etc / "config.toml"]
+    argv: list[str | Path] = [PROGRAM, "setup", "containerd", "--config", etc / "config.toml"]
     argv += ["--state-dir", etc.parent / "state", *more]
     environment = {**os.environ, "PATH": f"{binary(version).parent}:{os.environ['PATH']}"}
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

@@ -21,7 +21,7 @@ GETS = ["sh", "-c", "echo $ACME; [ -c /dev/acme ]"]
 def setup(tmp_path: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
     directory = parts.program("podman", "podman").parent
     environment = parts.environment("podman") | {"PATH": f"{directory}:{os.environ['PATH']}"}
-    argv: list[str | Path] = [PROGRAM, "setup", "podman", "--runtime-config", tmp_path / "containers.conf"]
+    argv: list[str | Path] = [PROGRAM, "setup", "podman", "--config", tmp_path / "containers.conf"]
     argv += ["--state-dir", tmp_path / "state", *more]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=environment)
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
+import stat
 import sys
+import tomllib
 from typing import TYPE_CHECKING, Any
 
+from agent import image
 from agent.cli.terminal import harmless, say, table
 from agent.cli.verbs import documents
+from agent.config.files import SIZE_LIMIT
 from agent.config.load import load
 from agent.setup import procedure, runtimes
 from agent.setup.targets import Options, SetupError
@@ -27,7 +32,8 @@ def setup(options: argparse.Namespace) -> int:
     if options.root and options.restart:
         say("error: --restart: an image runs no daemon; leave it out")
         return USAGE
-    settings = load(options.config, spec_dir=options.spec_dir, state_dir=options.state_dir, root=options.root)
+    ours, theirs = _configurations(options)
+    settings = load(ours, spec_dir=options.spec_dir, state_dir=options.state_dir, root=options.root)
     wish = Options(
         runtime=options.runtime,
         spec_dir=_as_seen(settings.spec_dir, options.root),
@@ -38,7 +44,7 @@ def setup(options: argparse.Namespace) -> int:
         restart_command=options.restart_command,
         root=options.root,
         runtime_version=options.runtime_version,
-        runtime_config=options.runtime_config,
+        runtime_config=theirs,
     )
     try:
         report = _revert(wish) if options.revert else procedure.apply(runtimes.target(wish), wish)
@@ -49,6 +55,32 @@ def setup(options: argparse.Namespace) -> int:
     if report.problems:
         return FAILED if report.permitted else NOT_PERMITTED
     return DONE
+
+
+def _configurations(options: argparse.Namespace) -> tuple[str | None, str | None]:
+    """Return which configuration of ours to use, and which file is the runtime's.
+
+    Everywhere else ``--config`` names ours, and whoever sets a runtime up thinks of the runtime's. No file can be
+    both: a runtime's has none of our tables.
+    """
+    given = options.runtime_config
+    if given is None or not _is_ours(given, options.root):
+        return options.config, given
+    return given, None
+
+
+def _is_ours(path: str, root: str | None) -> bool:
+    try:
+        place = image.inside(root, path) if root else path
+        with open(os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return False
+            document = tomllib.loads(file.read(SIZE_LIMIT).decode())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return not document.keys() & {"plugins", "imports", "disabled_plugins"} and (
+        isinstance(document.get("class"), list) or isinstance(document.get("agent"), dict)
+    )
 
 
 def _revert(wish: Options) -> Report:

@@ -413,6 +413,8 @@ def test_a_configuration_of_ours_is_told_from_the_runtimes(etc: Path, tmp_path: 
     subprocess.run(argv, check=True, capture_output=True, env=environment(tmp_path))
     assert f'cdi_spec_dirs = ["/etc/cdi", "/var/run/cdi", "{tmp_path}/specs"]' in content(config)
 
-    done = setup(ours, tmp_path / "other", "--dry-run")
-    assert ours.read_text() == f'[agent]\nspec_dir = "{tmp_path}/specs"\n'
-    assert f"{tmp_path}/specs" in done.stdout
+    image = tmp_path / "image"
+    image.mkdir()
+    (image / "ours.toml").write_text('[agent]\nspec_dir = "/srv/specs"\n')
+    done = setup(Path("/ours.toml"), Path("/state"), "--root", image, "--dry-run")
+    assert "/srv/specs" in done.stdout

@@ -253,7 +253,7 @@ class Agent:
                               "see to the limits of this process; it is tried again")  # fmt: skip
             self._told.failures([StoreError(problem)])
             return self._retry()
-        self._told.outcome(outcome, self._directory.path)
+        self._told.outcome(outcome, self._directory.path, self.settings.notes)
         _log.debug("a pass of %.1f ms: %s", 1000 * (time.perf_counter() - start), outcome.sentence)
         grown = bool(outcome.pending - self._told.pending)
         self._told.pending = outcome.pending
@@ -391,11 +391,11 @@ class _Told:
             _log.error("the configuration is refused; the last good one stays in force")
         self.refused = error.problems
 
-    def outcome(self, outcome: Outcome, directory: str) -> None:
+    def outcome(self, outcome: Outcome, directory: str, notes: tuple[Problem, ...] = ()) -> None:
         """Tell what a pass did and what is newly wrong."""
         for change in outcome.changes:
             _log.info("%s %s/%s", _done(change), directory, change.name)
-        self._tell(outcome.problems + outcome.warnings)
+        self._tell(notes + outcome.problems + outcome.warnings)
         self.failures(outcome.failures)
         if outcome.changes or not self._spoke:
             _log.info("%s", outcome.sentence)

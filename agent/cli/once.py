@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import os
 import sys
@@ -39,6 +40,7 @@ def once(options: argparse.Namespace) -> int:
         dry = options.dry_run or options.check
         writer = None if dry else stack.enter_context(Writer(directory, create=True))
         outcome = reconciler.run(settings, writer)
+    outcome = dataclasses.replace(outcome, warnings=(*settings.notes, *outcome.warnings))
     _report(outcome, settings.spec_dir, options, dry=dry)
     return _exit_code(outcome, check=options.check)
 

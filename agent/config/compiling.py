@@ -30,7 +30,7 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from . import model
     from .positions import Path
@@ -42,6 +42,8 @@ KIND_LIMIT = 200  # characters; prefix, suffix and the mark of a temporary file 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _IDS = frozenset({"vendor", "product", "device", "class"})
 _GROUP = re.compile(r"parent:[a-z0-9_-]+|[A-Z][A-Z0-9_]*")
+_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_RESOURCE = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _FIELDS = 'write it like "{ID_SERIAL_SHORT|ID_PATH|sysname}"; docs/configuration.md lists the fields'
 
@@ -63,7 +65,22 @@ def compile_config(config: model.Config, place: Callable[[Path], str]) -> tuple[
                            "a kind is one spec file: merge the classes, or name one differently")  # fmt: skip
         seen.setdefault(entry.kind, place((*path, "kind")))
     faults += _agent_faults(config.agent)
-    return _settings(config, tuple(classes)), faults
+    return dataclasses.replace(_settings(config, tuple(classes)), notes=tuple(_unserved(config, place))), faults
+
+
+def _unserved(config: model.Config, place: Callable[[Path], str]) -> Iterator[Problem]:
+    """Yield what is asked for and not served yet: it is no mistake, and must not pass in silence."""
+    paths: list[Path] = []
+    if config.agent.metrics is not None:
+        paths.append(("agent", "metrics"))
+    if config.kubelet.device_plugin is True:
+        paths.append(("kubelet", "device_plugin"))
+    if config.kubelet.device_plugin is not False:
+        wanted = ((index, one.kubernetes) for index, one in enumerate(config.classes))
+        paths += [("class", index, "kubernetes") for index, table in wanted if table and table.enabled]
+    for path in paths:
+        yield Problem(place(path), f"{path[-1]} is understood, and not served by this version",
+                      "CDI specs are written all the same; the rest takes effect with a later version")  # fmt: skip
 
 
 def _settings(config: model.Config, classes: tuple[DeviceClass, ...]) -> Settings:
@@ -119,6 +136,7 @@ class _Compiler:
             self.fault((), "takes no device", "add a [[class.select]] or a [[class.device]], or name a preset")
         edits = self.edits(entry.container_edits, ("containerEdits",))
         self.same_names(entry)
+        self.kubernetes(entry)
         return DeviceClass(
             kind=entry.kind,
             origin=origin,
@@ -255,6 +273,21 @@ class _Compiler:
         elif not entry.path.isprintable():
             self.fault(("node", "path"), "has a control character", "write it without")
         return NodeEdits(permissions=entry.permissions, path=path, group=entry.group)
+
+    def kubernetes(self, entry: model.Class) -> None:
+        """Refuse a resource that the kubelet would refuse to register."""
+        table = entry.kubernetes
+        if table is None or not table.enabled:
+            return
+        resource = table.resource or entry.kind
+        domain, slash, name = resource.partition("/")
+        if not slash or not _DOMAIN.fullmatch(domain) or not _RESOURCE.fullmatch(name):
+            fact = f"{resource!r} is no name of a resource: domain in lower case, /, at most 63 letters, digits, - _ ."
+        elif domain == "kubernetes.io" or domain.endswith(".kubernetes.io") or domain.startswith("requests."):
+            fact = f"{resource!r} is reserved by Kubernetes"
+        else:
+            return
+        self.fault(("kubernetes", "resource"), fact, 'write it like "acme.com/modem"')
 
     def group_by(self, entry: model.Class) -> str | None:
         by = entry.group_by

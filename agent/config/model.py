@@ -43,6 +43,7 @@ class Agent:
         default="auto",
         pattern=r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$",
     )
+    metrics: str | None = _key("address to serve metrics at; not served yet", pattern=r"^[^:]+:[0-9]{1,5}$")
     log: Literal["text", "json"] = _key("form of the log lines on standard error", default="text")
 
 
@@ -62,6 +63,33 @@ class Containerd:
     )
     config: str | None = _key(
         "containerd's file; default: what the running daemon uses, or `/etc/containerd/config.toml`", pattern="^/"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubelet:
+    """The table ``[kubelet]``; this version does not serve the kubelet yet."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    device_plugin: Literal["auto", True, False] = _key(
+        "serve the kubelet where there is one, always, or never; not served yet", default="auto"
+    )
+    directory: str = _key(
+        "where the kubelet looks for device plugins", default="/var/lib/kubelet/device-plugins", pattern="^/"
+    )
+    registration: Literal["register", "plugin-watcher"] = _key("how to announce resources to it", default="register")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """The table ``[class.kubernetes]``; this version does not serve the kubelet yet."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    enabled: bool = _key("offer the class to the kubelet; not served yet", default=True, strict=True)
+    resource: str | None = _key("name of the resource; default: the kind")
+    shares: int = _key("how many pods may hold one device at once", default=1, strict=True, ge=1)
+    health: Literal["present", "open"] = _key(
+        "healthy while its nodes are there, or while they also open", default="present"
     )
 
 
@@ -172,6 +200,7 @@ class Class:
         "CDI's own edits, for each device; their texts are templates", factory=dict, alias="deviceEdits"
     )
     device: tuple[Declared, ...] = _key("devices that are declared, not discovered", default=())
+    kubernetes: Kubernetes | None = _key("the class as a resource of Kubernetes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,5 +210,6 @@ class Config:
     __pydantic_config__: ClassVar[Any] = _STRICT
     version: Literal[1] = _key("version of the configuration's form", default=1)
     agent: Agent = _key("the agent itself", factory=Agent)
+    kubelet: Kubelet = _key("the kubelet", factory=Kubelet)
     containerd: Containerd = _key("what the agent does to containerd", factory=Containerd)
     classes: tuple[Class, ...] = _key("the classes of devices", default=(), alias="class")

@@ -23,6 +23,7 @@ _TABLES: tuple[tuple[str, Any], ...] = (
     ("top level", model.Config),
     ("[agent]", model.Agent),
     ("[containerd]", model.Containerd),
+    ("[kubelet]", model.Kubelet),
     ("[[class]]", model.Class),
     ("[[class.select]] and [[class.exclude]]", model.Select),
     ("parent = { ... }", model.Parent),
@@ -30,6 +31,7 @@ _TABLES: tuple[tuple[str, Any], ...] = (
     ("pci = { ... }", model.Pci),
     ("[class.node]", model.Node),
     ("[[class.device]]", model.Declared),
+    ("[class.kubernetes]", model.Kubernetes),
 )
 _NAMES = {str: "text", int: "number", bool: "true or false", model.Globs: "glob or list of globs"}
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from agent.patterns import Pattern
     from agent.templates import Template
+    from cdi.errors import Problem
     from cdi.model import Device
 
 SPEC_PREFIX = "cdi-sync+"
@@ -127,3 +128,5 @@ class Settings:
     files: tuple[str, ...]
     """The files that were read, in order; the embedded default counts as none."""
     containerd: Containerd = field(default_factory=Containerd)
+    notes: tuple[Problem, ...] = ()
+    """What the configuration asks for and this version does not do."""

@@ -75,14 +75,8 @@ def _faults(classes: tuple[DraftClass, ...]) -> tuple[Problem, ...]:
 
 def _warnings(draft: Draft) -> list[Problem]:
     remarks = [*draft.remarks, *(remark for one in draft.classes for remark in one.remarks)]
-    said = [
+    return [
         Problem(f"{remark.place}: {remark.what}" if remark.what else remark.place, remark.fact, remark.advice)
         for remark in remarks
         if remark.aloud
     ]
-    waiting = [one.entry.kind for one in draft.classes if writer.kubernetes(one)]
-    if waiting and not writer.SERVES_KUBELET:
-        kinds = ", ".join(waiting[:4]) + (f" and {len(waiting) - 4} more" if len(waiting) > 4 else "")
-        said.append(Problem(kinds, "[class.kubernetes] is written as a comment, since this version does not serve the "
-                            "kubelet", "uncomment it when it does"))  # fmt: skip
-    return said

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from .draft import Draft, DraftClass, Remark
 
-# Whether `[class.kubernetes]` is in the model yet. Until then it is written as a comment, to be switched on by hand.
-SERVES_KUBELET = False
-
 _WIDTH = 110
 _KERNEL_NAMES = "  # as the kernel has it; without this key, names that outlive a replug"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -83,8 +80,9 @@ def kubernetes(one: DraftClass) -> dict[str, Any]:
 
 def _kubernetes(one: DraftClass) -> Iterator[str]:
     table = kubernetes(one)
-    lines = ["[class.kubernetes]", *(f"{key} = {_value(value)}" for key, value in table.items())] if table else []
-    yield from lines if SERVES_KUBELET else (f"# {line}" for line in lines)
+    if table:
+        yield "[class.kubernetes]"
+        yield from _pairs(table)
 
 
 def _remarks(remarks: tuple[Remark, ...]) -> Iterator[str]:

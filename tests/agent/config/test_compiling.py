@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent.config import files
+from agent.config.checking import settings_of
 from agent.config.compiling import seconds
 from cdi.model import ContainerEdits, Device, DeviceNode, Hook, Mount
 from tests.agent.config.test_load import MODEM, faults, loaded
@@ -287,3 +289,49 @@ def test_a_time_in_seconds(text: str, number: float) -> None:
 
 def test_a_resync_is_never_more_often_than_each_second() -> None:
     assert loaded('[agent]\nresync = "1ms"').resync == 1.0
+
+
+@pytest.mark.parametrize(
+    ("resource", "fault"),
+    [
+        ("acme.com/modem", ""),
+        ("smarter-devices/ttyUSB0", ""),
+        ("pflex.io/block", ""),
+        ("modem", "is no name of a resource"),
+        ("Acme.com/modem", "is no name of a resource"),
+        ("acme.com/mo/dem", "is no name of a resource"),
+        ("acme.com/-modem", "is no name of a resource"),
+        (f"acme.com/{'m' * 64}", "is no name of a resource"),
+        ("kubernetes.io/modem", "is reserved by Kubernetes"),
+        ("acme.kubernetes.io/modem", "is reserved by Kubernetes"),
+        ("requests.acme.com/modem", "is reserved by Kubernetes"),
+    ],
+)
+def test_a_resource_that_the_kubelet_would_refuse_is_a_fault(resource: str, fault: str) -> None:
+    text = f'[[class]]\npreset = "kvm"\n[class.kubernetes]\nresource = "{resource}"\n'
+    (told, *_) = [*faults(text), ""]
+    assert fault in told
+    assert told.startswith("1.toml:4:1: class[0].kubernetes.resource: ") == bool(fault)
+    assert faults(text + "enabled = false\n") == []
+
+
+def test_what_is_not_served_yet_is_understood_and_said() -> None:
+    text = """\
+[agent]
+metrics = "127.0.0.1:9464"
+[kubelet]
+device_plugin = true
+[[class]]
+preset = "kvm"
+[class.kubernetes]
+shares = 4
+[[class]]
+preset = "fuse"
+[class.kubernetes]
+enabled = false
+"""
+    notes = settings_of((files.parse("a.toml", text),)).notes
+    assert [note.where for note in notes] == ["a.toml:2:1", "a.toml:4:1", "a.toml:7:1"]
+    assert notes[2].message == "kubernetes is understood, and not served by this version"
+    quiet = text.replace("true", "false").replace('metrics = "127.0.0.1:9464"', "")
+    assert settings_of((files.parse("a.toml", quiet),)).notes == ()

@@ -53,9 +53,9 @@ KEYS = [
     ("[agnet.x]\ny = 1", "1.toml:1:1: agnet: unknown key; did you mean 'agent'?"),
     ("[[agnet.x]]\ny = 1", "1.toml:1:1: agnet: unknown key; did you mean 'agent'?"),
     ("agnet.x = 1", "1.toml:1:1: agnet: unknown key; did you mean 'agent'?"),
-    ("quux = 1", "1.toml:1:1: quux: unknown key; known here: version, agent, containerd, class"),
-    ('"" = 1', '1.toml:1:1: "": unknown key; known here: version, agent, containerd, class'),
-    ('"a b" = 1', '1.toml:1:1: "a b": unknown key; known here: version, agent, containerd, class'),
+    ("quux = 1", "1.toml:1:1: quux: unknown key; known here: version, agent, kubelet, containerd, class"),
+    ('"" = 1', '1.toml:1:1: "": unknown key; known here: version, agent, kubelet, containerd, class'),
+    ('"a b" = 1', '1.toml:1:1: "a b": unknown key; known here: version, agent, kubelet, containerd, class'),
     ("[agent]\nsettel = 1", "1.toml:2:1: agent.settel: unknown key; did you mean 'settle'?"),
     ("[agent]\n  spec-dir = 1", "1.toml:2:3: agent.spec-dir: unknown key; did you mean 'spec_dir'?"),
     (MODEM + "nmae = 1", "1.toml:4:1: class[0].nmae: unknown key; did you mean 'name'?"),
@@ -316,7 +316,7 @@ def test_a_path_is_spelled_as_one_reads_it(path: tuple[str | int, ...], text: st
 @pytest.mark.parametrize(
     ("path", "keys"),
     [
-        ((), ["version", "agent", "containerd", "class"]),
+        ((), ["version", "agent", "kubelet", "containerd", "class"]),
         (("class", 3, "node"), ["permissions", "path", "group"]),
         (("class", 3, "select", 0), ["devnode", "sysname", "subsystem", "driver", "tags", "properties"]),
         (("class", 3, "select", 0, "parent"), ["sysname", "subsystem", "driver", "attributes"]),

@@ -24,6 +24,8 @@ TABLES = (
     model.Pci,
     model.Node,
     model.Declared,
+    model.Kubelet,
+    model.Kubernetes,
 )
 
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.config.checking import known_keys, settings_of
+from agent.config.checking import settings_of
 from agent.config.files import ConfigError, parse
 from agent.config.load import load
 from agent.config.model import Class, Select
@@ -55,24 +55,15 @@ def test_what_is_written_loads_and_is_always_the_same(form: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_comment_about_the_kubelet_is_one_to_uncomment(form: str) -> None:
-    result = imported(form, "file", SAMPLES[form].encode())
-    lines = result.text.splitlines()
-    at = lines.index("# [class.kubernetes]")
-    assert lines[at + 1].startswith("# shares = ")
-    (warning,) = (one for one in result.warnings if "kubelet" in one.message)
-    assert warning.hint == "uncomment it when it does"
+def test_what_the_kubelet_is_to_be_offered_is_written(form: str) -> None:
+    lines = imported(form, "file", SAMPLES[form].encode()).text.splitlines()
+    assert lines[lines.index("[class.kubernetes]") + 1].startswith("shares = ")
 
 
 def test_what_no_configuration_could_hold_is_refused() -> None:
     text = "- {devicematch: '(a|b|c|d)(a|b|c|d)(a|b|c|d)x', nummaxdevices: 1}\n" * 3800
     with pytest.raises(ConfigError, match="file: comes to more than a configuration may hold; import parts of it"):
         imported("smarter-device-manager", "file", text.encode())
-
-
-def test_the_kubelet_table_is_live_as_soon_as_the_model_has_it() -> None:
-    """When this fails, `writer.SERVES_KUBELET` is to be switched."""
-    assert ("kubernetes" in known_keys(("class", 0))) == writer.SERVES_KUBELET
 
 
 @pytest.mark.parametrize("text", ['"', "\\", "\n\t\r", "\x00\x1f\x7f\x85", "é\u2028😀", "a'b", "{x}"])

@@ -56,7 +56,10 @@ ALIKE = [
     ),
     (
         (paths("/dev/snd", count=10),),
-        written('all = "thing"', "only_all = true", "[[class.select]]", 'devnode = "/dev/snd/**"', *RWM),
+        written(
+            *('all = "thing"', "only_all = true", "[[class.select]]", 'devnode = "/dev/snd/**"', *RWM),
+            *("[class.kubernetes]", "shares = 10"),
+        ),
     ),
     (
         (paths("/dev/a", {"path": "/dev/b", "mountPath": "/dev/c", "permissions": "r"}),),
@@ -231,23 +234,23 @@ def test_ids_without_quotes_are_what_the_peer_takes_them_for(text: str, vendor: 
 
 
 @pytest.mark.parametrize(
-    ("counts", "shares"), [((10,), "# shares = 10"), ((10, 10), "# shares = 10"), ((10, 2), "# shares = 2")]
+    ("counts", "shares"), [((10,), "shares = 10"), ((10, 10), "shares = 10"), ((10, 2), "shares = 2")]
 )
 def test_counts_are_shares(counts: tuple[int, ...], shares: str) -> None:
     text = file(*(paths(f"/dev/ttyS{number}", count=count) for number, count in enumerate(counts)))
-    assert f"# [class.kubernetes]\n{shares}\n" in toml(FORM, text)
+    assert f"[class.kubernetes]\n{shares}\n" in toml(FORM, text)
 
 
 def test_a_name_that_no_kind_can_have_stays_the_resource() -> None:
     text = file(paths("/dev/a"), name="3d-printer", domain="9.example")
     assert '\nkind = "x-9.example/x-3d-printer"\n' in toml(FORM, text)
-    assert '\n# resource = "9.example/3d-printer"\n' in toml(FORM, text)
+    assert '\nresource = "9.example/3d-printer"\n' in toml(FORM, text)
 
 
 def test_a_domain_that_no_file_name_could_hold_is_shortened() -> None:
     text = file(paths("/dev/a"), domain="a" * 200)
     assert len(next(iter(classes(FORM, text)))) < 100
-    assert f'\n# resource = "{"a" * 200}/thing"\n' in toml(FORM, text)
+    assert f'\nresource = "{"a" * 200}/thing"\n' in toml(FORM, text)
 
 
 LINK = "/dev/serial/by-id/usb-x"

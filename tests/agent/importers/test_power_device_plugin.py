@@ -40,12 +40,14 @@ def test_the_sample_is_one_device_of_all_that_is_included_and_not_excluded() -> 
             'devnode = ["/dev/dm-*", "/dev/crypto/nx-gzip"]',
             "[[class.exclude]]",
             'devnode = "/dev/dm-3"',
+            "[class.kubernetes]",
+            "shares = 2",
         )
     )
     one = classes(FORM, text)[KIND]
     assert taken(one, NODES) == {"/dev/dm-0", "/dev/dm-12", "/dev/crypto/nx-gzip"}
     assert (one.all_name, one.only_all, one.node.permissions) == ("all", True, "rw")
-    assert "# [class.kubernetes]\n# shares = 2\n" in toml(FORM, text)
+    assert "[class.kubernetes]\nshares = 2\n" in toml(FORM, text)
 
 
 def test_a_config_map_is_taken_for_what_it_carries() -> None:

@@ -288,9 +288,15 @@ def test_an_agent_at_rest_is_never_woken(config: Path, tmp_path: Path) -> None:
     ):
         agent.wait_devices(KIND, {"a"})
         eventually(lambda: settled(agent.process.pid))
-        before = context_switches(agent.process.pid)
-        time.sleep(5)
-        assert context_switches(agent.process.pid) - before == 0
+        # Others may mount something or make a device meanwhile, which is no fault of the agent: what polls is woken
+        # every time.
+        assert 0 in (woken(agent.process.pid, seconds=5) for _ in range(3))
+
+
+def woken(pid: int, *, seconds: float) -> int:
+    before = context_switches(pid)
+    time.sleep(seconds)
+    return context_switches(pid) - before
 
 
 def settled(pid: int) -> bool:

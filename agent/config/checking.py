@@ -15,10 +15,12 @@ from cdi.errors import Problem
 from . import compiling, files
 from .files import ConfigError, Source
 from .model import Config
-from .positions import Path, nearest, places
+from .positions import nearest, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from agent.toml import Path
 
     from .settings import Settings
 

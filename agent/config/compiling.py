@@ -32,8 +32,9 @@ from .settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from agent.toml import Path
+
     from . import model
-    from .positions import Path
     from .settings import Patterns
 
 Fault = tuple["Path", str, str]

@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 from agent.runtimes import tomltext
-from agent.runtimes.tomltext import Edit, EditError, Layout, Pair, Path
+from agent.runtimes.tomltext import Edit, EditError
+from agent.toml import Layout, Pair, Path
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agent.runtimes.answers import KeyChange
-    from agent.runtimes.tomltext import Layout, Pair, Path
+    from agent.toml import Layout, Pair, Path
 
 
 class Language(Protocol):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from agent.config.positions import Path
+    from agent.toml import Path
 
 DONE, FAILED, NOT_PERMITTED = 0, 1, 4
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.config.positions import Path, Place, nearest, places
+from agent.config.positions import Place, nearest, places
+
+if TYPE_CHECKING:
+    from agent.toml import Path
 
 CASES = [
     ("", {}),

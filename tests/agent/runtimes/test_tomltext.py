@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agent.runtimes import tomltext
 from agent.runtimes.answers import Wish
-from agent.runtimes.tomltext import BOM, EditError
+from agent.runtimes.tomltext import EditError
+from agent.toml import BOM
 from tests.agent.runtimes.machine import CONFIG, Machine
 
 CRI = "io.containerd.grpc.v1.cri"

@@ -1,7 +1,7 @@
 """What the real tests stand on: which parts there are, where they lie, and why one is missing.
 
-A part is either unpacked from Debian's archive by `python -m tests.real.provision` or a quality of the
-machine.
+A part is either fetched by `python -m tests.real.provision`, from Debian's archive or from the index of Python
+packages, or a quality of the machine.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import subprocess
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Bookworm's packages still say /bin and /lib.
 _PROGRAMS = ("usr/bin", "usr/sbin", "bin", "sbin")
-_LIBRARIES = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*")
+_LIBRARIES = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/systemd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,37 @@ class Unpacked:
     def recipe(self) -> str:
         """What a complete part bears as its stamp; another recipe makes it incomplete again."""
         return f"{self.suite}: {' '.join(self.packages)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    """A minimal Debian of one suite with these packages installed, which can be booted."""
+
+    suite: str
+    packages: tuple[str, ...]
+
+    @property
+    def recipe(self) -> str:
+        """As of `Unpacked`."""
+        return f"bootstrapped {self.suite}: {' '.join(self.packages)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What this project depends on, for another Python of this machine's kind than the one that runs the tests."""
+
+    python: str
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The dependencies as the project declares them."""
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+        return tuple(project["project"]["dependencies"])
+
+    @property
+    def recipe(self) -> str:
+        """As of `Unpacked`."""
+        return f"for {self.python}: {' '.join(self.requirements)}\n"
 
 
 # Libraries are listed where a minimal Debian lacks them; those of the base system are as new or newer.
@@ -53,6 +85,16 @@ UNPACKED = {
         ),
     ),
     "udev": Unpacked("bookworm", ("udev", "libkmod2")),
+    "debootstrap": Unpacked("bookworm", ("debootstrap", "libpsl5", "wget")),
+    "nspawn": Unpacked(
+        "bookworm",
+        ("systemd-container", "libsystemd-shared", "libip4tc2", "libkmod2", "libseccomp2", "libssl3"),
+    ),
+}
+FETCHED: dict[str, Unpacked | Bootstrapped | Installed] = {
+    **UNPACKED,
+    "debian": Bootstrapped("bookworm", ("systemd-sysv", "dbus", "udev", "python3", "libudev1")),
+    "dependencies": Installed("3.11"),
 }
 
 
@@ -61,7 +103,7 @@ class MissingPartError(Exception):
 
 
 def cache() -> Path:
-    """Where unpacked parts lie."""
+    """Where fetched parts lie."""
     return Path(os.environ.get("CDI_SYNC_TEST_CACHE") or REPOSITORY / ".cache" / "real").absolute()
 
 
@@ -85,7 +127,7 @@ def in_words(absent: Mapping[str, str]) -> str:
 
 
 def tree(name: str) -> Path:
-    """The directory of an unpacked part (it has `usr/bin` and so on).
+    """The directory of a fetched part (an unpacked one has `usr/bin` and so on).
 
     Raises:
         MissingPartError: when it is not here.
@@ -119,15 +161,15 @@ def environment(*names: str) -> dict[str, str]:
 
 def missing(name: str) -> str:
     """Why this part is missing; empty when it is there."""
-    if name in UNPACKED:
+    if name in FETCHED:
         return "" if complete(name) else _reasons().get(name, "run python -m tests.real.provision")
     return MACHINE[name]()
 
 
 def complete(name: str) -> bool:
-    """Whether the part was unpacked to the end, by its present recipe."""
+    """Whether the part was fetched to the end, by its present recipe."""
     try:
-        return (cache() / name / ".recipe").read_text() == UNPACKED[name].recipe
+        return (cache() / name / ".recipe").read_text() == FETCHED[name].recipe
     except OSError:
         return False
 

@@ -2,7 +2,8 @@
 
 Debian packages of several suites are unpacked into a cache below the repository, or `$CDI_SYNC_TEST_CACHE`,
 each part into a directory of its own; nothing is installed. apt downloads them from the archive that this
-machine's apt is already configured for, into a private apt root, and verifies them with Debian's keys.
+machine's apt is already configured for, into a private apt root, and verifies them with Debian's keys. From the same
+archive debootstrap makes the Debian that tests boot; pip fetches the Python packages for it, as it is configured here.
 
 Where that cannot be (no root, no Debian, no network) it says so in one line and ends with 0; with CI=true,
 with 1.
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 from tests.real import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _KEYRINGS = Path("usr/share/keyrings")
 _SUITES = ("bookworm", "trixie", "sid")
@@ -37,11 +38,11 @@ class ProvisionError(Exception):
 
 def main() -> int:
     """Fetch what is missing, say what still is, and return the exit code."""
-    names = (*parts.MACHINE, *parts.UNPACKED)
+    names = (*parts.MACHINE, *parts.FETCHED)
     if not_root := parts.missing("root"):
         absent = dict.fromkeys(names, not_root)
     else:
-        if not all(map(parts.complete, parts.UNPACKED)):
+        if not all(map(parts.complete, parts.FETCHED)):
             _fetch_missing()
         absent = {name: reason for name in names if (reason := parts.missing(name))}
     if not absent:
@@ -54,7 +55,7 @@ def _fetch_missing() -> None:
     """Fetch all parts that are missing, and record the reasons of those that still are."""
     parts.cache().mkdir(parents=True, exist_ok=True)
     with _lock():
-        wanted = [name for name in parts.UNPACKED if not parts.complete(name)]
+        wanted = [name for name in parts.FETCHED if not parts.complete(name)]
         try:
             reasons = _fetch(wanted)
         except ProvisionError as error:
@@ -72,21 +73,33 @@ def _lock() -> Iterator[None]:
 def _fetch(wanted: Iterable[str]) -> dict[str, str]:
     started = time.monotonic()
     apt = Apt(parts.cache() / "apt")
-    apt.open()
+    archive = apt.open()
     reasons = {}
     for name in wanted:
-        part = parts.UNPACKED[name]
+        part = parts.FETCHED[name]
         try:
             with _new_directory(parts.cache() / name) as directory:
-                apt.unpack(part.suite, part.packages, directory)
+                match part:
+                    case parts.Unpacked():
+                        apt.unpack(part.suite, part.packages, directory)
+                    case parts.Bootstrapped():
+                        apt.bootstrap(archive, part, directory)
+                    case parts.Installed():
+                        _install(part, directory)
                 (directory / ".recipe").write_text(part.recipe)
-        except ProvisionError as error:
+        except (ProvisionError, parts.MissingPartError) as error:
             reasons[name] = str(error)
         else:
-            sys.stderr.write(f"real part {name} unpacked after {time.monotonic() - started:.1f} s\n")
+            sys.stderr.write(f"real part {name} fetched after {time.monotonic() - started:.1f} s\n")
     if not reasons:
         apt.discard()
     return reasons
+
+
+def _install(part: parts.Installed, directory: Path) -> None:
+    """Install Python packages into a directory; raises `ProvisionError`."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, f"--target={directory}", f"--python-version={part.python}", "--only-binary=:all:", *part.requirements])
 
 
 @contextmanager
@@ -106,8 +119,8 @@ class Apt:
 
     top: Path
 
-    def open(self) -> None:
-        """Fetch the lists of packages.
+    def open(self) -> str:
+        """Fetch the lists of packages, and return the archive's address.
 
         Raises:
             ProvisionError: no archive, no network, or no signature that our keys verify.
@@ -121,6 +134,7 @@ class Apt:
         with _new_directory(self.top / "keys") as directory:
             self.unpack(_SUITES[0], ["debian-archive-keyring"], directory)
         self._update(archive, _SUITES, self.top / "keys")
+        return archive
 
     def unpack(self, suite: str, packages: Iterable[str], directory: Path) -> None:
         """Unpack the newest packages of a suite into a directory.
@@ -132,6 +146,25 @@ class Apt:
             self._apt("download", *(f"{package}/{suite}" for package in packages), cwd=Path(downloads))
             for package in Path(downloads).glob("*.deb"):
                 _run(["dpkg", "-x", str(package), str(directory)])
+
+    def bootstrap(self, archive: str, part: parts.Bootstrapped, directory: Path) -> None:
+        """Make a Debian.
+
+        Raises:
+            ProvisionError: some of it could not be had.
+            MissingPartError: there is no debootstrap.
+        """
+        command = [
+            *("unshare", "--mount"),  # what it mounts is gone with it
+            *("sh", str(parts.program("debootstrap", "debootstrap"))),
+            *("--variant=minbase", f"--include={','.join(part.packages)}", f"--keyring={_keyring(self.top / 'keys')}"),
+            *(part.suite, str(directory), archive),
+        ]
+        shared = str(parts.tree("debootstrap") / "usr/share/debootstrap")
+        _run(command, env={**parts.environment("debootstrap"), "DEBOOTSTRAP_DIR": shared})
+        for waste in ("var/cache/apt", "var/lib/apt/lists"):
+            shutil.rmtree(directory / waste)
+        (directory / "etc/apt/sources.list").unlink()
 
     def discard(self) -> None:
         """Free the space; the lists would be stale next time."""
@@ -201,18 +234,18 @@ def _keyring(top: Path) -> Path:
     raise ProvisionError("Debian's archive keys are not installed (package debian-archive-keyring)")
 
 
-def _run(command: list[str], cwd: Path | None = None) -> str:
+def _run(command: list[str], cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """The command's output.
 
     Raises:
         ProvisionError: with the command's name and the first line of its complaint.
     """
     try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd, env=env)
     except FileNotFoundError:
         raise ProvisionError(f"no {command[0]}: not a Debian machine") from None
     if done.returncode:
-        complaints = [line for line in done.stderr.splitlines() if line.startswith("E:")]
+        complaints = [line for line in done.stderr.splitlines() if line.startswith(("E:", "ERROR:"))]
         fact = (complaints or done.stderr.splitlines() or ["no message"])[0]
         raise ProvisionError(f"{command[0]} failed: {fact}")
     return done.stdout

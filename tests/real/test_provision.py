@@ -56,13 +56,13 @@ def test_half_a_part_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not parts.complete("runc")
     (tmp_path / "runc" / ".recipe").write_text("sarge: runc\n")
     assert not parts.complete("runc")
-    (tmp_path / "runc" / ".recipe").write_text(parts.UNPACKED["runc"].recipe)
+    (tmp_path / "runc" / ".recipe").write_text(parts.FETCHED["runc"].recipe)
     assert parts.complete("runc")
 
 
 @pytest.mark.real
 def test_it_is_quick_when_everything_is_there() -> None:
-    for name in parts.UNPACKED:
+    for name in parts.FETCHED:
         parts.need(name)
     start = time.monotonic()
     code, message = provision(os.environ)

@@ -85,6 +85,7 @@ UNPACKED = {
         ),
     ),
     "udev": Unpacked("bookworm", ("udev", "libkmod2")),
+    "faketime": Unpacked("bookworm", ("libfaketime",)),
     "debootstrap": Unpacked("bookworm", ("debootstrap", "libpsl5", "wget")),
     "nspawn": Unpacked(
         "bookworm",

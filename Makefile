@@ -45,7 +45,14 @@ schema: $(VENV)/.dev ## make what is made from schemas/ and from the configurati
 soak: $(VENV)/.dev ## a million mutated inputs against every reader of the library (ARGS=COUNT)
 	$(BIN)/python -m tests.cdi.soak $(ARGS)
 
+kubelet: $(VENV)/.dev ## as root: a standalone node with your KUBELET=PATH (CONTAINERD=PATH), until Ctrl-C
+	@$(BIN)/python -m tests.real.provision
+	@$(BIN)/python -m tests.contrib kubelet "$(KUBELET)" $(if $(CONTAINERD),--containerd "$(CONTAINERD)")
+
+deploy: $(VENV)/.dev ## a static pod on that node, and what it got (POD=contrib/kubelet/pod.yaml)
+	@$(BIN)/python -m tests.contrib deploy $(POD)
+
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help install dev run lint test bench schema soak clean
+.PHONY: help install dev run lint test bench schema soak kubelet deploy clean

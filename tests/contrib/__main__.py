@@ -45,17 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.contrib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     node = commands.add_parser("kubelet", help="start a node, until Ctrl-C")
-    node.add_argument("kubelet", type=Path, help="the kubelet's executable")
+    node.add_argument("kubelet", help="the kubelet's executable")
     node.add_argument("--containerd", help="containerd's executable")
     pod = commands.add_parser("deploy", help="put a static pod on it, and show what it got")
     pod.add_argument("pod", type=Path, nargs="?", default=CONTRIB / "pod.yaml")
     return parser
 
 
-def _kubelet(program: Path, containerd: str | None) -> None:
-    if not (program.is_file() and os.access(program, os.X_OK)):
-        raise NodeError(f"{program} is no program; name your own kubelet: make kubelet KUBELET=/path/to/kubelet")
-    with Node(program.absolute(), find_containerd(containerd)) as node:
+def _kubelet(program: str, containerd: str | None) -> None:
+    if not (os.path.isfile(program) and os.access(program, os.X_OK)):
+        raise NodeError(f"'{program}' is no program; name your own kubelet: make kubelet KUBELET=/path/to/kubelet")
+    with Node(Path(program).absolute(), find_containerd(containerd)) as node:
         _say("containerd, the kubelet and cdi-sync run")
         wanted = resources()
         node.wait(f"the resources {' and '.join(wanted)} are registered", lambda: all(map(_offered, wanted)))

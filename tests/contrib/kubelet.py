@@ -1,4 +1,4 @@
-"""What a kubelet without an API server tells of devices: its checkpoint, its list of pods, the runtime's containers."""
+"""What a kubelet without an API server tells of devices: its resources, its pods, and the runtime's containers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import base64
 import json
 import subprocess
 import urllib.request
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from tests.contrib.node import CONTRIB, PLUGINS
+from tests.real.cri import CRI, CRIError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_POD_RESOURCES = "var/lib/kubelet/pod-resources/kubelet.sock"
 _METADATA = "io.cri-containerd.container.metadata"
 
 
@@ -44,12 +49,46 @@ class Injection:
 
 
 def allocatable(tree: Path) -> dict[str, tuple[str, ...]]:
-    """Registered resources with the ids of their healthy devices, out of the kubelet's checkpoint."""
+    """The resources that the kubelet has had registered, with the ids of their healthy devices.
+
+    The ids come from the pod-resources service, which knows of a resource without a healthy device nothing at all. Its
+    name stays in the checkpoint, whose ids in turn outlive the plugin that has gone.
+    """
     try:
         document = json.loads((tree / PLUGINS / "kubelet_internal_checkpoint").read_text())
     except FileNotFoundError:
         return {}
-    return {name: tuple(sorted(ids or ())) for name, ids in sorted(document["Data"]["RegisteredDevices"].items())}
+    healthy = _healthy(tree / _POD_RESOURCES)
+    return {name: tuple(sorted(healthy.get(name, ()))) for name in sorted(document["Data"]["RegisteredDevices"])}
+
+
+def _healthy(socket: Path) -> Mapping[str, list[str]]:
+    service = CRI(socket)
+    try:
+        answer = service.call("v1.PodResourcesLister/GetAllocatableResources", Empty(), Empty)
+    except CRIError:
+        return {}
+    finally:
+        service.close()
+    return healthy_devices(answer.SerializeToString())
+
+
+def healthy_devices(answer: bytes) -> dict[str, list[str]]:
+    """Resource -> ids out of an AllocatableResourcesResponse: field 1 is a device; of that, 1 its resource, 2 an id."""
+    found: dict[str, list[str]] = {}
+    for device in _fields(answer)[1]:
+        fields = _fields(device)
+        found.setdefault(fields[1][0].decode(), []).extend(one.decode() for one in fields[2])
+    return found
+
+
+def _fields(message: bytes) -> Mapping[int, list[bytes]]:
+    """The fields of a message without its schema: protobuf keeps those that are unknown to `Empty`, which all are."""
+    fields: dict[int, list[bytes]] = defaultdict(list)
+    unknown = UnknownFieldSet(Empty.FromString(message))
+    for index in range(len(unknown)):
+        fields[unknown[index].field_number].append(unknown[index].data)
+    return fields
 
 
 def containers() -> list[Container]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tomllib
@@ -18,7 +17,6 @@ from tests.contrib.node import (
     CONTRIB,
     MANIFESTS,
     PAUSE,
-    PLUGINS,
     Node,
     NodeError,
     find_containerd,
@@ -110,13 +108,19 @@ def test_a_pod_is_told_in_one_line_for_each_container(found: dict[str, Any], tol
     assert [str(one) for one in kubelet.of_pod(found)] == told
 
 
-def test_what_is_allocatable_stands_in_the_checkpoint(tmp_path: Path) -> None:
+def test_before_the_kubelet_has_run_nothing_is_allocatable(tmp_path: Path) -> None:
     assert kubelet.allocatable(tmp_path) == {}
-    (tmp_path / PLUGINS).mkdir(parents=True)
-    registered = {NULL: ["null1", "null0"], KVM: None}
-    document = {"Data": {"PodDeviceEntries": None, "RegisteredDevices": registered}, "Checksum": 1}
-    (tmp_path / PLUGINS / "kubelet_internal_checkpoint").write_text(json.dumps(document))
-    assert kubelet.allocatable(tmp_path) == {NULL: ("null0", "null1"), KVM: ()}
+
+
+def field(number: int, value: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def test_healthy_devices_are_read_without_a_schema() -> None:
+    first, second = (field(1, field(1, NULL.encode()) + field(2, key)) for key in (b"null0", b"null0::1"))
+    kvm, cpus = field(1, field(1, KVM.encode()) + field(2, b"kvm0")), field(2, b"\x00\x01")
+    assert kubelet.healthy_devices(b"") == {}
+    assert kubelet.healthy_devices(first + kvm + second + cpus) == {NULL: ["null0", "null0::1"], KVM: ["kvm0"]}
 
 
 def test_without_a_node_nothing_is_deployed(
@@ -131,7 +135,7 @@ def test_without_a_node_nothing_is_deployed(
 def test_what_is_no_kubelet_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for name in ("", str(tmp_path), str(tmp_path / "kubelet")):
         assert main(["kubelet", name]) == 1
-        assert f"error: {Path(name)} is no program; name your own kubelet" in capsys.readouterr().err
+        assert f"error: '{name}' is no program; name your own kubelet" in capsys.readouterr().err
 
 
 # A kubelet is the user's own, so there is no part of this name to provision, and nothing to miss in CI.

@@ -94,7 +94,7 @@ UNPACKED = {
 }
 FETCHED: dict[str, Unpacked | Bootstrapped | Installed] = {
     **UNPACKED,
-    "debian": Bootstrapped("bookworm", ("systemd-sysv", "dbus", "udev", "python3", "libudev1")),
+    "debian": Bootstrapped("bookworm", ("systemd-sysv", "dbus", "udev", "procps", "python3", "libudev1")),
     "dependencies": Installed("3.11"),
 }
 

@@ -15,11 +15,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent import checkpoint
 from agent.config import places
 from agent.config.settings import Settings
 from agent.discovery import globs
 from agent.discovery.udev import UdevDatabase
 from agent.plan import Remove
+from agent.publish import Publisher
 from agent.reconcile import Reconciler, count
 from agent.setup.keeping import Keeper
 from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
@@ -36,6 +38,7 @@ _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
 _LOAD_LIMIT = 60.0  # seconds for the child that parses the configuration
 _KILL_LIMIT = 1.0  # seconds
+_OPEN_FILES = 16_384
 _AT_ONCE = 50  # problems told of one pass
 
 
@@ -102,6 +105,7 @@ class Agent:
         self._options = options
         self._udev = UdevDatabase()
         self._stopping = False
+        self._served = False
         self._reload = False
         self._failures = 0
         self._told = _Told()
@@ -109,6 +113,7 @@ class Agent:
         self._loading: asyncio.Task[Settings] | None = None
         self._log_forms = {handler: handler.formatter for handler in _log.handlers}
         self._config: tuple[object, ...] | None = None
+        self._holding: frozenset[str] = frozenset()
 
     def _form_log(self, form: str) -> None:
         for handler in self._log_forms:
@@ -132,12 +137,17 @@ class Agent:
         self._adopt(await load(self._options))
         self._form_log(self.settings.log)
         self.wake = Wake(self.settings.settle)
+        self._publisher = Publisher(self.settings, self.wake.up)
         self._listen()
         self._take_directory()
         files = Files(self.wake.up)
         self._containerd = Keeper(self.wake.up)
         mounts = Mounts(self.wake.up, lambda: self._mounts_matter() or files.replaced())
-        uevents = Uevents(self._udev, self.wake.up, self._nodeless_matters) if self._udev.available else None
+        uevents = (
+            Uevents(self._udev, self.wake.up, self._nodeless_matters, self._publisher.vanished)
+            if self._udev.available
+            else None
+        )
         if uevents is None:
             _log.warning(
                 "libudev is not installed, so no event tells of devices; install libudev1, until then the resync does"
@@ -154,8 +164,10 @@ class Agent:
                 delay = self._pass()
                 self._containerd.look(self.settings)
                 files.watch(self._wanted())
+                self._serve()
                 await self.wake.due(delay)
         finally:
+            self._publisher.stop()
             mounts.stop()
             files.stop()
             await self._containerd.stop()
@@ -169,7 +181,13 @@ class Agent:
         heed_signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hang_up})
 
     def _break(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """End with the fault of a callback: a watcher that has died would leave us blind."""
+        """End with the fault of a callback: a watcher that has died would leave us blind.
+
+        A connection that could not be accepted is no fault of ours; asyncio takes it up again in a second.
+        """
+        if isinstance(context.get("exception"), OSError) and "socket" in context:
+            _log.warning("a connection waits: %s; raise the limit of open files", context["exception"].strerror)
+            return
         self._fault = context.get("exception") or RuntimeError(context["message"])
         self.wake.up()
 
@@ -190,6 +208,13 @@ class Agent:
         except StoreError as error:
             if error.busy or not error.permitted:
                 raise
+
+    def _serve(self) -> None:
+        """Serve the kubelet; at the start, another agent that does so already ends this one."""
+        self._publisher.look()
+        if self._publisher.busy and not self._served:
+            raise StoreError(self._publisher.problems[-1], busy=True)
+        self._served = True
 
     async def _refresh_settings(self) -> None:
         """Load the configuration again if it changed; one that cannot be used leaves the last good one in force."""
@@ -236,6 +261,7 @@ class Agent:
                 self._writer.close()
             self._adopt(settings)
         self.settings = settings
+        self._publisher.adopt(settings)
         self.wake.settle = settings.settle
         self._form_log(settings.log)
 
@@ -243,7 +269,7 @@ class Agent:
         """Make one pass; returns the seconds after which to look again even if nothing happens."""
         start = time.perf_counter()
         try:
-            outcome = self._reconciler.run(self.settings, self._ready_writer())
+            outcome = self._reconciler.run(self.settings, self._ready_writer(), self._publisher.withdraw)
         except StoreError as error:
             self._told.failures([error])
             return self._retry()
@@ -253,12 +279,15 @@ class Agent:
                               "see to the limits of this process; it is tried again")  # fmt: skip
             self._told.failures([StoreError(problem)])
             return self._retry()
-        self._told.outcome(outcome, self._directory.path, self.settings.notes)
+        self._publisher.offer(outcome)
+        self._holding = outcome.holding
+        problems = self._publisher.problems
+        self._told.outcome(outcome, self._directory.path, (*self.settings.notes, *problems))
         _log.debug("a pass of %.1f ms: %s", 1000 * (time.perf_counter() - start), outcome.sentence)
         grown = bool(outcome.pending - self._told.pending)
         self._told.pending = outcome.pending
         self.wake.looked(too_early=grown and not outcome.changes)
-        if outcome.failures or outcome.pending or self._config is None:
+        if outcome.failures or outcome.pending or problems or self._config is None:
             return self._retry()
         self._failures = 0
         return self.settings.resync
@@ -287,6 +316,10 @@ class Agent:
         wanted = {self.settings.spec_dir: Interest(self._spec_matters, content=True)}
         for path in places.directories(self._options.config):
             wanted[path] = Interest(_any, content=True)
+        for directory in self._publisher.directories:
+            wanted[directory] = Interest(self._kubelet_matters)
+        if self._holding:
+            wanted.setdefault(self.settings.kubelet.directory, Interest(self._kubelet_matters))
         for directory in self._containerd.directories:
             wanted.setdefault(directory, Interest(self._containerd.matters, content=True))
         for directory, deep in self._node_directories().items():
@@ -297,6 +330,12 @@ class Agent:
         """What we wrote ourselves is no news."""
         name = os.path.basename(path)
         return not passing(name) and not self._directory.as_left(name)
+
+    def _kubelet_matters(self, path: str) -> bool:
+        """What the kubelet records of its pods matters while specs stay for them."""
+        if os.path.basename(path) == checkpoint.NAME:
+            return bool(self._holding)
+        return self._publisher.matters(path)
 
     def _nodeless_matters(self, subsystem: str) -> bool:
         """Whether some class takes devices without a node from this subsystem; only network interfaces are."""
@@ -436,6 +475,16 @@ class JsonLines(logging.Formatter):
         )
 
 
+def _allow_open_files() -> None:
+    """Use what we may of open files: sockets, connections and watches are some hundreds on a large node."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def serve(options: Options) -> None:
     """Run the agent in the foreground until it is told to stop.
 
@@ -444,4 +493,5 @@ def serve(options: Options) -> None:
         StoreError: the spec directory is another's, or may not be written.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a configuration to read again
+    _allow_open_files()
     asyncio.run(Agent(options).run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,15 @@ class Unit:
     def places(self) -> tuple[str, ...]:
         """Where its members are, in order."""
         return tuple(member.place for member in self.members)
+
+    @property
+    def memory_nodes(self) -> tuple[int, ...]:
+        """The memory nodes that its members are near to, as far as that can be told."""
+        found = set()
+        for member in self.members:
+            with contextlib.suppress(Unreadable):
+                found.add(member.numa_node)
+        return tuple(sorted(node for node in found if node is not None))
 
     def fact(self, field: str) -> str | None:
         """Return the fact that a name template's ``field`` names, as `agent.host.fact` does.

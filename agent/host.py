@@ -87,6 +87,10 @@ class HostDevice(Ancestor, Protocol):
     def mountpoints(self) -> tuple[str, ...]:
         """Where anything on the disks that a block device lies on is mounted, sorted; ``swap`` for swap space."""
 
+    @property
+    def numa_node(self) -> int | None:
+        """The memory node that it is near to; ``None`` where the machine has one only, or the kernel does not know."""
+
     def above(self) -> Iterable[Ancestor]:
         """Yield the devices of sysfs above this one, nearest first."""
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent import checkpoint
 from agent.discovery.observe import observe
 from agent.discovery.sysfs import Look, Roots
 from agent.host import Observation
 from agent.plan import Remove, Write, plan
 from agent.render import render
-from agent.store import Signature, SpecDirectory, StoreError
+from agent.store import Signature, SpecDirectory, StoreError, kind_of
 from cdi import codec, schema, specdirs, validation
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
 
     from agent.config.settings import DeviceClass, Settings
     from agent.discovery.udev import UdevDatabase
@@ -33,7 +34,8 @@ class Outcome:
 
     ``changes`` are those made, or unless ``applied`` those to be made; ``problems`` what was left out or held
     though it should not be, ``warnings`` what the configuration leaves out by its own word; ``failures`` the files
-    that could not be written; ``pending`` the nodes that udev has yet to work on.
+    that could not be written; ``pending`` the nodes that udev has yet to work on. ``ready`` names the devices of each
+    kind that stand on disk as they should; ``holding`` the files that stay for pods although their class is gone.
     """
 
     classes: tuple[Rendered, ...]
@@ -43,6 +45,8 @@ class Outcome:
     failures: tuple[StoreError, ...] = ()
     pending: frozenset[str] = frozenset()
     applied: bool = True
+    ready: Mapping[str, Set[str]] = field(default_factory=dict)
+    holding: frozenset[str] = frozenset()
 
     @property
     def sentence(self) -> str:
@@ -84,8 +88,22 @@ class Reconciler:
         self._last: dict[str, tuple[bytes, Spec]] = {}
         self._others: dict[str, tuple[Signature, tuple[str, ...]]] = {}
 
-    def run(self, settings: Settings, writer: Writer | None) -> Outcome:
-        """Make one pass; without a ``writer`` nothing is changed. Raises `StoreError` where specs cannot be read."""
+    def run(
+        self,
+        settings: Settings,
+        writer: Writer | None,
+        withdraw: Callable[[Sequence[Rendered]], None] = lambda _rendered: None,
+    ) -> Outcome:
+        """Make one pass.
+
+        Args:
+            settings: what is wanted.
+            writer: without one, nothing is changed.
+            withdraw: is told what the classes come to, before anything is written: time to take back offers.
+
+        Raises:
+            StoreError: the specs cannot be read.
+        """
         present = self.directory.present()
         observations = self._observe(settings)
         taken = self._taken({one.kind for one in settings.classes})
@@ -99,9 +117,14 @@ class Reconciler:
             )
             for one in settings.classes
         )
-        changes, problems = self._decide(rendered, present)
+        holding, unsure = self._held_by_pods(settings, present)
+        changes, problems = self._decide(rendered, present, holding)
+        problems += unsure
+        if writer:
+            withdraw(rendered)
         failures = writer.apply(changes) if writer else []
         failed = {failure.problem.where for failure in failures}
+        undone = {change.name: change for change in changes if self._missed(change, failed)}
         return Outcome(
             classes=rendered,
             changes=tuple(change for change in changes if f"{self.directory.path}/{change.name}" not in failed),
@@ -109,6 +132,8 @@ class Reconciler:
             warnings=tuple(warning for one in rendered for warning in one.warnings),
             failures=tuple(failures),
             applied=writer is not None,
+            ready={one.kind: self._ready(one, undone) for one in rendered},
+            holding=frozenset(holding),
             pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
         )
 
@@ -117,14 +142,45 @@ class Reconciler:
             return {one.kind: Observation() for one in settings.classes}
         return observe(settings.classes, Look(self._roots, self._udev.fresh() if self._udev else None))
 
+    def _missed(self, change: Change, failed: Set[str]) -> bool:
+        """Whether a change may not be on disk, or not for good."""
+        return not failed.isdisjoint({self.directory.path, f"{self.directory.path}/{change.name}"})
+
+    def _ready(self, one: Rendered, undone: Mapping[str, Change]) -> Set[str]:
+        """Name the devices of a class that are in its spec on disk as they should be."""
+        if one.spec is None:
+            return frozenset()
+        change = undone.get(one.file_name)
+        if change is None and one.kind in self._last and self._last[one.kind][1] is one.spec:
+            return {device.name for device in one.spec.devices}
+        there = _devices(change.before if change else self.directory.known(one.file_name))
+        return {device.name for device in one.spec.devices if there.get(device.name) == device}
+
+    def _held_by_pods(self, settings: Settings, present: Mapping[str, bytes | None]) -> tuple[set[str], list[Problem]]:
+        """Return the files that no class accounts for, and that pods hold devices of; and why that cannot be told.
+
+        The kubelet replays the names that it was given at every start of a container.
+        """
+        wanted = {one.file_name for one in settings.classes}
+        left = {kind_of(name): name for name in present if name not in wanted}
+        if not left or self._declared_only:
+            return set(), []
+        try:
+            kinds = checkpoint.kinds(checkpoint.read(settings.kubelet.directory))
+        except checkpoint.UnreadableError as error:
+            path = os.path.join(settings.kubelet.directory, checkpoint.NAME)
+            hint = "until it is, specs of classes that are gone stay, in case pods hold their devices"
+            return set(left.values()), [Problem(path, f"cannot be read: {error}", hint)]
+        return {name for kind, name in left.items() if kind in kinds}, []
+
     def _decide(
-        self, rendered: Sequence[Rendered], present: Mapping[str, bytes | None]
+        self, rendered: Sequence[Rendered], present: Mapping[str, bytes | None], holding: Set[str]
     ) -> tuple[tuple[Change, ...], list[Problem]]:
         self._last = {
             one.kind: self._last[one.kind] for one in rendered if one.kind in self._last and (one.spec or one.held)
         }
         desired: dict[str, bytes] = {}
-        held = set()
+        held = set(holding)
         problems: list[Problem] = []
         for one in rendered:
             if one.held:
@@ -150,15 +206,8 @@ class Reconciler:
         data = present.get(device_class.file_name)
         known = self._last.get(device_class.kind)
         if known and (data is None or known[0] == data):
-            spec = known[1]
-        elif data is None:
-            return {}
-        else:
-            try:
-                spec = codec.decode(data)
-            except CDIError:
-                return {}
-        return {device.name: device for device in spec.devices}
+            return {device.name: device for device in known[1].devices}
+        return _devices(data)
 
     def _taken(self, kinds: set[str]) -> dict[str, str]:
         """Return the qualified names of our kinds that specs of others in this directory define, with the file."""
@@ -182,6 +231,14 @@ class Reconciler:
         except CDIError:
             return signature, ()  # runtimes drop the whole file, and nothing of it can clash
         return signature, tuple(f"{spec.kind}={device.name}" for device in spec.devices)
+
+
+def _devices(data: bytes | None) -> dict[str, Device]:
+    """Return the devices of a spec by name; none where it is not readable as one."""
+    try:
+        return {device.name: device for device in codec.decode(data).devices} if data is not None else {}
+    except CDIError:
+        return {}
 
 
 def _faults(file_name: str, spec: Spec) -> list[Problem]:

@@ -30,13 +30,15 @@ _TELLING = ("serial", "usb:port", "pci:address", "link", "sysname")  # facts tha
 class Offer:
     """One device of a class as it stands in the spec: its CDI name, its host nodes, and whether all are there.
 
-    ``kept``: it could not be looked at just now, and stands as it stood before.
+    ``kept``: it could not be looked at just now, and stands as it stood before. ``numa`` are the memory nodes that it
+    is near to.
     """
 
     name: str
     nodes: tuple[str, ...]
     present: bool = True
     kept: bool = False
+    numa: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class _Candidate:
     @property
     def offer(self) -> Offer:
         nodes = tuple(dict.fromkeys(_host_node(node) for node in self.device.container_edits.device_nodes))
-        return Offer(self.device.name, nodes, self.present, self.kept)
+        return Offer(self.device.name, nodes, self.present, self.kept, self.unit.memory_nodes if self.unit else ())
 
 
 def render(

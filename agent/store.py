@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from agent import durable
 from agent.config.settings import SPEC_PREFIX, SPEC_SUFFIX
 from agent.plan import Change, Write
 from cdi.errors import Problem
@@ -83,6 +84,11 @@ def ours(name: str) -> bool:
     return _OURS.fullmatch(name) is not None
 
 
+def kind_of(name: str) -> str:
+    """Return the kind that one of our specs is of, by its file name."""
+    return name.removeprefix(SPEC_PREFIX).removesuffix(SPEC_SUFFIX).replace("+", "/")
+
+
 def passing(name: str) -> bool:
     """Tell whether a file is of our own housekeeping: the lock, or a file being written."""
     return name == LOCK_NAME or _is_temporary(name)
@@ -137,6 +143,10 @@ class SpecDirectory:
             return False
         self._cache[name] = now
         return True
+
+    def known(self, name: str) -> bytes | None:
+        """Return what a file of ours held when this process last saw or wrote it."""
+        return self._cache[name].data if name in self._cache else None
 
     def note(self, name: str, data: bytes) -> None:
         """Remember a file as it was just written."""
@@ -269,22 +279,8 @@ class Writer:
                     os.unlink(os.path.join(self.directory.path, name))
 
     def _write(self, change: Write) -> None:
-        path = os.path.join(self.directory.path, change.name)
         temporary = os.path.join(self.directory.path, f".{change.name}{_TEMPORARY}")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            with open(os.open(temporary, flags, 0o600), "wb") as file:
-                file.write(change.data)
-                file.flush()
-                os.fchmod(file.fileno(), _MODE)  # whatever the umask
-                os.fsync(file.fileno())
-            os.rename(temporary, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        durable.replace(os.path.join(self.directory.path, change.name), temporary, change.data, _MODE)
         self.directory.note(change.name, change.data)
 
     def _remove(self, name: str) -> None:
@@ -293,11 +289,7 @@ class Writer:
 
     def _sync_directory(self, failures: list[StoreError]) -> None:
         try:
-            descriptor = os.open(self.directory.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            durable.sync(self.directory.path)
         except OSError as error:
             failures.append(_store_error(self.directory.path, "synced", error))
 

@@ -15,7 +15,7 @@ from agent.config.places import links
 from agent.host import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from agent.discovery.udev import UdevDatabase
 
@@ -85,15 +85,23 @@ class Wake:
 class Uevents:
     """Wakes on events of devices that matter: udevd's, and the kernel's own where no udevd runs.
 
-    A device matters when it has a node, or when ``nodeless`` accepts its subsystem.
+    A device matters when it has a node, or when ``nodeless`` accepts its subsystem. ``gone`` is told at once of nodes
+    that the kernel has removed; a pass may have to wait for the end of a burst.
     """
 
-    def __init__(self, udev: UdevDatabase, wake: Callable[[], None], nodeless: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        udev: UdevDatabase,
+        wake: Callable[[], None],
+        nodeless: Callable[[str], bool],
+        gone: Callable[[Iterable[str]], None] = lambda _nodes: None,
+    ) -> None:
         import pyudev
 
         self._udev = udev
         self._wake = wake
         self._nodeless = nodeless
+        self._gone = gone
         context = pyudev.Context()
         self._monitors = [pyudev.Monitor.from_netlink(context, source) for source in ("udev", "kernel")]
 
@@ -110,7 +118,7 @@ class Uevents:
         try:
             events = list(itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE))
             matters = heed([event for event in events if event.device_node or self._nodeless(event.subsystem or "")])
-        except (OSError, UnicodeDecodeError, Unreadable):  # the queue overflowed, or a name is odd: something happened
+        except (OSError, ValueError, Unreadable):  # the queue overflowed, or this is no message: something happened
             matters = True
         if matters:
             self._wake()
@@ -120,7 +128,10 @@ class Uevents:
 
     def _heed_kernel(self, events: list[Any]) -> bool:
         """Where udevd runs, its own event follows when it is done with the device; but what is gone is gone."""
-        return any(event.action == "remove" for event in events) or (bool(events) and not self._udev.fresh().running)
+        removed = [event.device_node or "" for event in events if event.action == "remove"]
+        if removed:
+            self._gone(removed)
+        return bool(removed) or (bool(events) and not self._udev.fresh().running)
 
 
 class Mounts:

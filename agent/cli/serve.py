@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from agent import daemon
+from agent import lean
 from agent.cli.terminal import harmless
 from agent.config.files import ConfigError
 from agent.store import StoreError
@@ -23,6 +23,9 @@ class _OneLine(logging.Formatter):
 
 def serve(options: argparse.Namespace) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
+    lean.import_asyncio()
+    from agent import daemon
+
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine())
     logging.raiseExceptions = False  # a log that cannot be written is no reason for a traceback there

@@ -23,14 +23,16 @@ from .settings import (
     Declared,
     DeviceClass,
     EditsTemplate,
+    Kubelet,
     NodeEdits,
     Parent,
+    Resource,
     Selector,
     Settings,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from agent.toml import Path
 
@@ -39,11 +41,12 @@ if TYPE_CHECKING:
 
 Fault = tuple["Path", str, str]
 
+_SOCKETS_LIMIT = 70  # bytes; of the 107 of a socket's path, our names need 37
 KIND_LIMIT = 200  # characters; prefix, suffix and the mark of a temporary file must fit beside it into 255
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _IDS = frozenset({"vendor", "product", "device", "class"})
 _GROUP = re.compile(r"parent:[a-z0-9_-]+|[A-Z][A-Z0-9_]*")
-_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_DOMAIN = re.compile(r"(?=.{1,244}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _RESOURCE = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _FIELDS = 'write it like "{ID_SERIAL_SHORT|ID_PATH|sysname}"; docs/configuration.md lists the fields'
@@ -57,31 +60,28 @@ def compile_config(config: model.Config, place: Callable[[Path], str]) -> tuple[
     faults: list[Fault] = []
     classes = []
     seen: dict[str, str] = {}
+    resources: dict[str, str] = {}
+    served = config.kubelet.device_plugin is not False
+    notes: list[Problem] = []
     for index, entry in enumerate(config.classes):
         path: Path = ("class", index)
         compiler = _Compiler(path, faults)
-        classes.append(compiler.device_class(entry, place((*path, "kind"))))
+        compiled = compiler.device_class(entry, place((*path, "kind")))
         if entry.kind and entry.kind in seen:
             compiler.fault(("kind",), f"{entry.kind!r} is the kind of another class already, at {seen[entry.kind]}",
                            "a kind is one spec file: merge the classes, or name one differently")  # fmt: skip
-        seen.setdefault(entry.kind, place((*path, "kind")))
+            continue
+        seen[entry.kind] = place((*path, "kind"))
+        resource, reason = compiler.resource(entry, resources, place)
+        if reason and served:
+            notes.append(Problem(place((*path, "kind")), reason, "give it a kubernetes.resource, or enabled = false"))
+        classes.append(dataclasses.replace(compiled, resource=resource))
+    faults += _directory_faults(config)
     faults += _agent_faults(config.agent)
-    return dataclasses.replace(_settings(config, tuple(classes)), notes=tuple(_unserved(config, place))), faults
-
-
-def _unserved(config: model.Config, place: Callable[[Path], str]) -> Iterator[Problem]:
-    """Yield what is asked for and not served yet: it is no mistake, and must not pass in silence."""
-    paths: list[Path] = []
     if config.agent.metrics is not None:
-        paths.append(("agent", "metrics"))
-    if config.kubelet.device_plugin is True:
-        paths.append(("kubelet", "device_plugin"))
-    if config.kubelet.device_plugin is not False:
-        wanted = ((index, one.kubernetes) for index, one in enumerate(config.classes))
-        paths += [("class", index, "kubernetes") for index, table in wanted if table and table.enabled]
-    for path in paths:
-        yield Problem(place(path), f"{path[-1]} is understood, and not served by this version",
-                      "CDI specs are written all the same; the rest takes effect with a later version")  # fmt: skip
+        notes.append(Problem(place(("agent", "metrics")), "metrics is understood, and not served by this version",
+                             "leave it out, or wait for a later version"))  # fmt: skip
+    return dataclasses.replace(_settings(config, tuple(classes)), notes=tuple(notes)), faults
 
 
 def _settings(config: model.Config, classes: tuple[DeviceClass, ...]) -> Settings:
@@ -96,15 +96,37 @@ def _settings(config: model.Config, classes: tuple[DeviceClass, ...]) -> Setting
         classes=classes,
         files=(),
         containerd=Containerd(enable_cdi=runtime.enable_cdi, restart=runtime.restart, config=runtime.config),
+        kubelet=_kubelet(config.kubelet),
+        metrics=agent.metrics,
     )
 
 
-def _agent_faults(agent: model.Agent) -> list[Fault]:
-    faults: list[Fault] = [
-        (("agent", key), "has a control character", "write it without")
-        for key, directory in (("spec_dir", agent.spec_dir), ("state_dir", agent.state_dir))
-        if not directory.isprintable()
+def _kubelet(kubelet: model.Kubelet) -> Kubelet:
+    return Kubelet(
+        device_plugin=None if kubelet.device_plugin == "auto" else kubelet.device_plugin,
+        directory=os.path.normpath(kubelet.directory),
+        watched=kubelet.registration == "plugin-watcher",
+        tombstones=seconds(kubelet.tombstones),
+    )
+
+
+def _directory_faults(config: model.Config) -> list[Fault]:
+    directories: list[tuple[Path, str]] = [
+        (("agent", "spec_dir"), config.agent.spec_dir),
+        (("agent", "state_dir"), config.agent.state_dir),
+        (("kubelet", "directory"), config.kubelet.directory),
     ]
+    faults: list[Fault] = [
+        (path, "has a control character", "write it without") for path, text in directories if not text.isprintable()
+    ]
+    if len(os.fsencode(_kubelet(config.kubelet).sockets)) > _SOCKETS_LIMIT:
+        faults.append((("kubelet", "directory"), "is too long: the path of a socket has at most 107 bytes",
+                       "name a shorter one"))  # fmt: skip
+    return faults
+
+
+def _agent_faults(agent: model.Agent) -> list[Fault]:
+    faults: list[Fault] = []
     version = agent.max_cdi_version
     if version != "auto" and version not in versions.ALL:
         known = ", ".join(versions.ALL)
@@ -116,6 +138,16 @@ def seconds(text: str) -> float:
     """Turn ``"100ms"``, ``"1.5s"``, ``"10m"``, ``"2h"`` or ``"7d"`` into seconds."""
     number = text.rstrip("mshd")
     return float(number) * _UNITS[text[len(number) :]]
+
+
+def _resource_problem(name: str) -> str | None:
+    """Say why the kubelet would not register a resource of this name (k8s.io/component-helpers, extended resources)."""
+    domain, slash, rest = name.partition("/")
+    if not slash or not _DOMAIN.fullmatch(domain) or not _RESOURCE.fullmatch(rest):
+        return f"{name!r} is no name of a resource: domain in lower case, /, at most 63 letters, digits, - _ ."
+    if domain.endswith("kubernetes.io") or domain.startswith("requests."):
+        return f"{name!r} is reserved by Kubernetes"
+    return None
 
 
 class _Compiler:
@@ -137,7 +169,6 @@ class _Compiler:
             self.fault((), "takes no device", "add a [[class.select]] or a [[class.device]], or name a preset")
         edits = self.edits(entry.container_edits, ("containerEdits",))
         self.same_names(entry)
-        self.kubernetes(entry)
         return DeviceClass(
             kind=entry.kind,
             origin=origin,
@@ -275,20 +306,28 @@ class _Compiler:
             self.fault(("node", "path"), "has a control character", "write it without")
         return NodeEdits(permissions=entry.permissions, path=path, group=entry.group)
 
-    def kubernetes(self, entry: model.Class) -> None:
-        """Refuse a resource that the kubelet would refuse to register."""
+    def resource(
+        self, entry: model.Class, seen: dict[str, str], place: Callable[[Path], str]
+    ) -> tuple[Resource | None, str | None]:
+        """Compile the resource that a class is offered as; ``seen`` has those of the classes before, by name.
+
+        One that the kubelet would refuse is a fault if it was asked for. If the class only has no other, it is not
+        offered, and the reason is returned.
+        """
         table = entry.kubernetes
-        if table is None or not table.enabled:
-            return
-        resource = table.resource or entry.kind
-        domain, slash, name = resource.partition("/")
-        if not slash or not _DOMAIN.fullmatch(domain) or not _RESOURCE.fullmatch(name):
-            fact = f"{resource!r} is no name of a resource: domain in lower case, /, at most 63 letters, digits, - _ ."
-        elif domain == "kubernetes.io" or domain.endswith(".kubernetes.io") or domain.startswith("requests."):
-            fact = f"{resource!r} is reserved by Kubernetes"
-        else:
-            return
-        self.fault(("kubernetes", "resource"), fact, 'write it like "acme.com/modem"')
+        name = table.resource or entry.kind
+        if not table.enabled or not name:
+            return None, None
+        path: Path = ("kubernetes", "resource")
+        if reason := _resource_problem(name):
+            if table != type(table)():
+                self.fault(path, reason, 'write it like "acme.com/modem"')
+            return None, f"{reason}, so the kubelet is not offered this class"
+        if name in seen:
+            self.fault(path, f"{name!r} is the resource of another class already, at {seen[name]}",
+                       "give each class a resource of its own")  # fmt: skip
+        seen.setdefault(name, place((*self.path, *path)))
+        return Resource(name=name, shares=table.shares, opens=table.health == "open"), None
 
     def group_by(self, entry: model.Class) -> str | None:
         by = entry.group_by

@@ -68,26 +68,30 @@ class Containerd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubelet:
-    """The table ``[kubelet]``; this version does not serve the kubelet yet."""
+    """The table ``[kubelet]``."""
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     device_plugin: Literal["auto", True, False] = _key(
-        "serve the kubelet where there is one, always, or never; not served yet", default="auto"
+        "serve the kubelet as a device plugin: where its directory is, always, or never", default="auto"
     )
     directory: str = _key(
         "where the kubelet looks for device plugins", default="/var/lib/kubelet/device-plugins", pattern="^/"
     )
-    registration: Literal["register", "plugin-watcher"] = _key("how to announce resources to it", default="register")
+    registration: Literal["register", "plugin-watcher"] = _key(
+        "how it learns of our resources: we call it, or it finds our sockets in `plugins_registry` beside `directory`",
+        default="register",
+    )
+    tombstones: str = _duration("how long a device that vanished stays listed, as unhealthy", "7d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """The table ``[class.kubernetes]``; this version does not serve the kubelet yet."""
+    """The table ``[class.kubernetes]``."""
 
     __pydantic_config__: ClassVar[Any] = _STRICT
-    enabled: bool = _key("offer the class to the kubelet; not served yet", default=True, strict=True)
+    enabled: bool = _key("offer the class to the kubelet", default=True, strict=True)
     resource: str | None = _key("name of the resource; default: the kind")
-    shares: int = _key("how many pods may hold one device at once", default=1, strict=True, ge=1)
+    shares: int = _key("how many pods may hold one device at once", default=1, strict=True, ge=1, le=100_000)
     health: Literal["present", "open"] = _key(
         "healthy while its nodes are there, or while they also open", default="present"
     )
@@ -200,7 +204,7 @@ class Class:
         "CDI's own edits, for each device; their texts are templates", factory=dict, alias="deviceEdits"
     )
     device: tuple[Declared, ...] = _key("devices that are declared, not discovered", default=())
-    kubernetes: Kubernetes | None = _key("the class as a resource of Kubernetes")
+    kubernetes: Kubernetes = _key("the class as a resource of Kubernetes", factory=Kubernetes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -77,6 +78,18 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A class as the kubelet is offered it: ``shares`` pods may hold one device at once.
+
+    ``opens``: a device is healthy only while its nodes open.
+    """
+
+    name: str
+    shares: int = 1
+    opens: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceClass:
     """One CDI kind: which devices it takes, what they are called, and what using one changes.
 
@@ -98,6 +111,7 @@ class DeviceClass:
     all_name: str | None = None
     only_all: bool = False
     declared: tuple[Declared, ...] = ()
+    resource: Resource | None = None
 
     @property
     def file_name(self) -> str:
@@ -115,6 +129,26 @@ class Containerd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kubelet:
+    """How the kubelet is served.
+
+    ``device_plugin`` is ``None`` where that is decided by whether ``directory`` is there. A device that vanished stays
+    listed for ``tombstones`` seconds.
+    """
+
+    device_plugin: bool | None = None
+    directory: str = "/var/lib/kubelet/device-plugins"
+    watched: bool = False
+    """Whether the kubelet finds our sockets by itself (its plugin watcher) instead of being told of them."""
+    tombstones: float = 7 * 86400.0
+
+    @property
+    def sockets(self) -> str:
+        """The directory of our sockets: the kubelet's plugin watcher has its own, beside that of device plugins."""
+        return f"{os.path.dirname(self.directory)}/plugins_registry" if self.watched else self.directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A whole configuration; times are in seconds. Without ``max_cdi_version`` nothing limits what may be written."""
 
@@ -128,5 +162,15 @@ class Settings:
     files: tuple[str, ...]
     """The files that were read, in order; the embedded default counts as none."""
     containerd: Containerd = field(default_factory=Containerd)
+    kubelet: Kubelet = field(default_factory=Kubelet)
+    metrics: str | None = None
+    """Where to serve metrics, ``ADDRESS:PORT``."""
     notes: tuple[Problem, ...] = ()
-    """What the configuration asks for and this version does not do."""
+    """What is odd in the configuration and no mistake."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What the kubelet is to be offered; nothing where it is not served."""
+        if self.kubelet.device_plugin is False:
+            return ()
+        return tuple(one.resource for one in self.classes if one.resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agent.patterns import Pattern
 
 _ATTRIBUTE_LIMIT = 4096  # a page: the most that sysfs gives
+_NODE = re.compile(r"node[0-9]+").fullmatch
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENODEV, errno.ENXIO, errno.EINVAL,
            errno.ENAMETOOLONG}  # fmt: skip
 _NOT_DEVICES = {"fd", "pts", "shm", "mqueue", "hugepages"}  # other file systems, or no links to devices
@@ -178,6 +180,11 @@ class Look:
         return tuple(sorted(self._dev_links.get(node, set()) | self._outer_links.get(node, set())))
 
     @cached_property
+    def numa(self) -> bool:
+        """Whether this machine has several memory nodes, so that it matters which one a device is near to."""
+        return len([name for name in self.tree.names(f"{self.roots.sys}/devices/system/node") if _NODE(name)]) > 1
+
+    @cached_property
     def disks(self) -> Disks:
         """Which disks each block device lies on, and what they are used for."""
         return Disks(self)
@@ -218,7 +225,7 @@ class KernelDevice:
     def uevent(self) -> dict[str, str]:
         """The kernel's own facts, as in its events."""
         text = self.attribute("uevent") or ""
-        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        return dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
 
     @property
     def node(self) -> str:
@@ -284,6 +291,12 @@ class KernelDevice:
             if function.subsystem == "pci" and "vfio" in function.driver:  # a bridge may be in the group, too
                 return function
         return None
+
+    @cached_property
+    def numa_node(self) -> int | None:
+        """The memory node of this very device; the kernel says -1 where it does not know. Raises `Unreadable`."""
+        text = self.attribute("numa_node")
+        return int(text) if text is not None and text.isdigit() else None
 
     def ancestor(self, subsystem: str, devtype: str) -> KernelDevice | None:
         """See `agent.host.HostDevice.ancestor`."""
@@ -370,6 +383,12 @@ class SysDevice:
     @property
     def mountpoints(self) -> tuple[str, ...]:  # noqa: D102
         return self._look.disks.mountpoints(self.kernel) if self.kernel and self.kind == "block" else ()
+
+    @property
+    def numa_node(self) -> int | None:  # noqa: D102
+        if not self._look.numa or self.kernel is None:
+            return None
+        return next((one.numa_node for one in self.kernel.lineage() if one.numa_node is not None), None)
 
     def above(self) -> Iterator[KernelDevice]:
         """See `agent.host.HostDevice.above`."""

@@ -214,7 +214,7 @@ def _restart(target: Target, options: Options, command: list[str]) -> str | None
     """Restart the daemon and wait until it has CDI on; returns why not.
 
     Raises:
-        NoAnswerError: it was restarted, and there is nothing here to ask it with.
+        NoAnswerError: it was restarted, and may not be asked.
     """
     try:
         programs.run(command, options.patience + 60)

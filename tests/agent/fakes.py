@@ -46,6 +46,7 @@ class FakeDevice:
     tags: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     mountpoints: tuple[str, ...] = ()
+    numa_node: int | None = None
     ancestors: tuple[FakeAncestor, ...] = ()
     unreadable: frozenset[str] = frozenset()
 

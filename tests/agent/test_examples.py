@@ -55,7 +55,10 @@ def test_the_power_example_is_what_importing_its_sample_gives() -> None:
             imported("power-device-plugin", "config.json", json.dumps(SAMPLE).encode()).text,
         )
     )
-    assert [replace(one, origin="") for one in ours] == [replace(one, origin="") for one in theirs]
+    # Of how many pods may share the devices the sample says nothing: the example has a figure, the import a usual one.
+    assert [one.resource and one.resource.shares for one in (*ours, *theirs)] == [742, 110]
+    alike = [[replace(one, origin="", resource=None) for one in classes] for classes in (ours, theirs)]
+    assert alike[0] == alike[1]
 
 
 def peer_selects(sample: dict[str, Any]) -> set[str]:

@@ -5,6 +5,7 @@ import pytest
 from agent.config import files
 from agent.config.checking import settings_of
 from agent.config.compiling import seconds
+from agent.config.settings import Kubelet, Resource
 from cdi.model import ContainerEdits, Device, DeviceNode, Hook, Mount
 from tests.agent.config.test_load import MODEM, faults, loaded
 
@@ -302,6 +303,8 @@ def test_a_resync_is_never_more_often_than_each_second() -> None:
         ("acme.com/mo/dem", "is no name of a resource"),
         ("acme.com/-modem", "is no name of a resource"),
         (f"acme.com/{'m' * 64}", "is no name of a resource"),
+        (f"{'a' * 241}.com/modem", "is no name of a resource"),
+        ("acme-kubernetes.io/modem", "is reserved by Kubernetes"),
         ("kubernetes.io/modem", "is reserved by Kubernetes"),
         ("acme.kubernetes.io/modem", "is reserved by Kubernetes"),
         ("requests.acme.com/modem", "is reserved by Kubernetes"),
@@ -315,23 +318,78 @@ def test_a_resource_that_the_kubelet_would_refuse_is_a_fault(resource: str, faul
     assert faults(text + "enabled = false\n") == []
 
 
-def test_what_is_not_served_yet_is_understood_and_said() -> None:
+def test_a_class_is_a_resource_of_its_kind_unless_it_says_otherwise() -> None:
     text = """\
-[agent]
-metrics = "127.0.0.1:9464"
-[kubelet]
-device_plugin = true
 [[class]]
 preset = "kvm"
-[class.kubernetes]
-shares = 4
 [[class]]
 preset = "fuse"
 [class.kubernetes]
 enabled = false
+[[class]]
+preset = "tun"
+[class.kubernetes]
+resource = "acme.com/tunnel"
+shares = 4
+health = "open"
 """
-    notes = settings_of((files.parse("a.toml", text),)).notes
-    assert [note.where for note in notes] == ["a.toml:2:1", "a.toml:4:1", "a.toml:7:1"]
-    assert notes[2].message == "kubernetes is understood, and not served by this version"
-    quiet = text.replace("true", "false").replace('metrics = "127.0.0.1:9464"', "")
-    assert settings_of((files.parse("a.toml", quiet),)).notes == ()
+    settings = settings_of((files.parse("a.toml", text),))
+    assert [one.resource for one in settings.classes] == [
+        Resource(name="cdi-sync/kvm"),
+        None,
+        Resource(name="acme.com/tunnel", shares=4, opens=True),
+    ]
+    assert [one.name for one in settings.resources] == ["cdi-sync/kvm", "acme.com/tunnel"]
+    assert settings_of((files.parse("a.toml", f"kubelet.device_plugin = false\n{text}"),)).resources == ()
+
+
+def test_a_kind_that_the_kubelet_would_refuse_is_only_not_offered() -> None:
+    text = '[[class]]\nkind = "Acme_1/modem"\n[[class.select]]\ndevnode = "/dev/ttyUSB*"\n'
+    settings = settings_of((files.parse("a.toml", text),))
+    assert settings.resources == ()
+    assert [(note.where, note.message.partition(":")[0]) for note in settings.notes] == [
+        ("a.toml:2:1", "'Acme_1/modem' is no name of a resource")
+    ]
+    assert settings_of((files.parse("a.toml", f"kubelet.device_plugin = false\n{text}"),)).notes == ()
+    assert settings_of((files.parse("a.toml", text + "[class.kubernetes]\nenabled = false\n"),)).notes == ()
+    assert faults(text + "[class.kubernetes]\nshares = 2\n") != []  # asked for
+
+
+def test_two_classes_are_not_one_resource() -> None:
+    text = '[[class]]\npreset = "kvm"\n[[class]]\npreset = "fuse"\nkubernetes.resource = "cdi-sync/kvm"\n'
+    (told,) = faults(text)
+    assert told.startswith("1.toml:5:1: class[1].kubernetes.resource: 'cdi-sync/kvm' is the resource of another class")
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("", Kubelet()),
+        (
+            """
+device_plugin = true
+registration = "plugin-watcher"
+directory = "/run/k/device-plugins/"
+tombstones = "2h"
+""",
+            Kubelet(device_plugin=True, directory="/run/k/device-plugins", watched=True, tombstones=7200.0),
+        ),
+    ],
+)
+def test_how_the_kubelet_is_served(text: str, settings: Kubelet) -> None:
+    found = settings_of((files.parse("a.toml", f"[kubelet]\n{text}"),)).kubelet
+    assert found == settings
+    assert found.sockets == ("/run/k/plugins_registry" if found.watched else "/var/lib/kubelet/device-plugins")
+
+
+def test_the_kubelets_directory_leaves_room_for_the_name_of_a_socket() -> None:
+    assert faults(f'[kubelet]\ndirectory = "/{"d" * 69}"\n') == []
+    (told,) = faults(f'[kubelet]\ndirectory = "/{"d" * 70}"\n')
+    assert "is too long" in told
+
+
+def test_metrics_are_understood_and_not_served_yet() -> None:
+    notes = settings_of((files.parse("a.toml", '[agent]\nmetrics = "127.0.0.1:9464"\n'),)).notes
+    assert [(note.where, note.message) for note in notes] == [
+        ("a.toml:2:1", "metrics is understood, and not served by this version")
+    ]

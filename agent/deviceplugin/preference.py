@@ -1,0 +1,70 @@
+"""Which devices a container had best be given: of one memory node where it can be, shares spread over devices. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from agent.deviceplugin import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from agent.inventory import Listed
+
+
+def preferred(
+    available: Iterable[str], required: Iterable[str], size: int, devices: Mapping[str, Listed]
+) -> tuple[str, ...]:
+    """Return ``size`` ids of those ``available``, all of ``required`` among them; fewer where there are not so many.
+
+    Devices of one memory node come first: the one that the required ids are on, else the smallest that has enough
+    devices, else the one that has most. Among those, a device that is not taken yet comes before one that is, and the
+    one with most shares left before others, so that load spreads.
+
+    Args:
+        available: ids.
+        required: ids, to be taken in any case.
+        size: how many in all.
+        devices: of the resource, by name.
+    """
+    taken = list(dict.fromkeys(required))[: max(size, 0)]
+    free: dict[str, list[str]] = {}
+    for id_ in sorted(set(available) - set(taken), key=_order):
+        free.setdefault(ids.device_of(id_), []).append(id_)
+    node = _node(taken, free, size, devices)
+    left = Counter({name: len(some) for name, some in free.items()})
+    used = Counter(map(ids.device_of, taken))
+    while len(taken) < size and left:
+        name = min(left, key=lambda one: (used[one] > 0, not _near(one, node, devices), used[one], -left[one], one))
+        taken.append(free[name].pop(0))
+        used[name] += 1
+        left[name] -= 1
+        if not left[name]:
+            del left[name]
+    return tuple(taken)
+
+
+def _order(id_: str) -> tuple[str, int, str]:
+    """Sort shares of a device by number."""
+    return ids.device_of(id_), len(id_), id_
+
+
+def _near(name: str, node: int | None, devices: Mapping[str, Listed]) -> bool:
+    return node is None or (name in devices and node in devices[name].numa)
+
+
+def _node(taken: Iterable[str], free: Mapping[str, object], size: int, devices: Mapping[str, Listed]) -> int | None:
+    """Choose the memory node to stay on; ``None`` where no device is near to one."""
+    fixed = Counter(node for id_ in taken for node in _nodes(ids.device_of(id_), devices))
+    if fixed:
+        return min(fixed, key=lambda node: (-fixed[node], node))
+    found = Counter(node for name in free for node in _nodes(name, devices))
+    enough = [node for node, number in found.items() if number >= size]
+    if enough:
+        return min(enough, key=lambda node: (found[node], node))
+    return min(found, key=lambda node: (-found[node], node), default=None)
+
+
+def _nodes(name: str, devices: Mapping[str, Listed]) -> tuple[int, ...]:
+    return devices[name].numa if name in devices else ()

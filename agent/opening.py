@@ -1,0 +1,92 @@
+"""Whether device nodes open: the health of classes that ask for it. An open may hang, so a thread does it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Set
+
+_PATIENCE = 5.0  # seconds for all nodes of one look; who has not opened by then does not open
+_IN_USE = {errno.EBUSY, errno.EAGAIN}  # a node that one process may open at a time, and one has it open: it is alive
+
+
+class Opening:
+    """Opens nodes, and remembers which did open; ``changed`` is called in the event loop when that is news."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._opened: frozenset[str] = frozenset()
+        self._wanted: Mapping[str, int] = {}
+        self._running: dict[str, bool] | None = None
+        self._again = False
+
+    def failing(self, nodes: Iterable[str]) -> Set[str]:
+        """Return which of these nodes did not open when they were last tried, or were not yet tried."""
+        return set(nodes) - self._opened
+
+    def look(self, nodes: Mapping[str, int]) -> None:
+        """Try to open nodes, given with the flags for it; one look at a time."""
+        self._wanted = nodes
+        if not nodes:
+            self._opened = frozenset()
+        elif self._running is not None:
+            self._again = True
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        results: dict[str, bool] = {}
+        self._running, self._again = results, False
+        wanted = dict(self._wanted)
+
+        def work() -> None:
+            for node, flags in wanted.items():
+                results[node] = opens(node, flags)
+            with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
+                loop.call_soon_threadsafe(self._done, results)
+
+        loop.call_later(_PATIENCE, self._late, results)
+        # Not asyncio's executor, which would wait for a hanging open when the agent ends.
+        threading.Thread(target=work, name="opening", daemon=True).start()
+
+    def _done(self, results: Mapping[str, bool]) -> None:
+        self._running = None
+        self._heed(results)
+        if self._again:
+            self._start()
+
+    def _late(self, results: Mapping[str, bool]) -> None:
+        if self._running is results:
+            self._heed(dict(results))
+
+    def _heed(self, results: Mapping[str, bool]) -> None:
+        before, self._opened = self._opened, frozenset(node for node, opened in results.items() if opened)
+        if self._opened != before:
+            self._changed()
+
+
+def opens(node: str, flags: int) -> bool:
+    """Tell whether a node opens with these flags, or is there and only busy."""
+    try:
+        os.close(os.open(node, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in _IN_USE
+    except ValueError:  # a NUL character in the path
+        return False
+    return True
+
+
+def flags_for(permissions: str) -> int:
+    """Return the flags to open a node with that containers have these permissions for.
+
+    Reading is enough where they may read: when a block device that was open for writing is closed, udev takes it for
+    changed.
+    """
+    return os.O_RDONLY if "r" in permissions or not permissions else os.O_WRONLY

@@ -1,0 +1,114 @@
+"""One gRPC call to a unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import cast
+
+from h2.config import H2Configuration
+from h2.connection import ConnectionState, H2Connection
+from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
+from h2.exceptions import H2Error
+
+from .messages import CONTENT_TYPE, Code, RpcError, Unframer, framed, percent_decoded
+
+_BROKEN_OFF = RpcError(Code.UNAVAILABLE, "the call was broken off")
+ANSWER_LIMIT = 16 * 1024 * 1024  # bytes
+_SETTINGS = H2Configuration(client_side=True, header_encoding=None, validate_inbound_headers=False)
+
+
+async def call(path: str, method: str, request: bytes, seconds: float) -> bytes:
+    """Call a method with one request (at most 16 KiB) and one answer; returns the answer.
+
+    Args:
+        path: of the socket.
+        method: such as ``/v1beta1.Registration/Register``.
+        request: the message.
+        seconds: to wait for the answer.
+
+    Raises:
+        RpcError: the call was refused, or nobody answered.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+    try:
+        async with asyncio.timeout(seconds):
+            transport, _ = await loop.create_unix_connection(lambda: _Call(method, request, answer), path)
+            try:
+                return await answer
+            finally:
+                transport.abort()
+    except TimeoutError:
+        raise RpcError(Code.DEADLINE_EXCEEDED, f"no answer within {seconds:.0f} s") from None
+    except OSError as error:
+        raise RpcError(Code.UNAVAILABLE, (error.strerror or str(error)).lower()) from None
+
+
+class _Call(asyncio.Protocol):
+    def __init__(self, method: str, request: bytes, answer: asyncio.Future[bytes]) -> None:
+        self._method = method
+        self._request = request
+        self._answer = answer
+        self._h2 = H2Connection(_SETTINGS)
+        self._received = Unframer(ANSWER_LIMIT)
+        self._messages: list[bytes] = []
+        self._trailers: dict[bytes, bytes] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._h2.initiate_connection()
+        self._h2.send_headers(
+            1,
+            (
+                (":method", "POST"),
+                (":scheme", "http"),
+                (":path", self._method),
+                (":authority", "localhost"),
+                ("te", "trailers"),
+                ("content-type", CONTENT_TYPE.decode()),
+                ("user-agent", "cdi-sync"),
+            ),
+        )
+        self._h2.send_data(1, framed(self._request), end_stream=True)
+        self._transport.write(self._h2.data_to_send())
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._fail(_BROKEN_OFF)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for event in self._h2.receive_data(data):
+                self._heed(event)
+        except RpcError as error:
+            self._fail(error)
+        except H2Error as error:
+            closed = self._h2.state_machine.state is ConnectionState.CLOSED  # the peer has said that it goes
+            self._fail(_BROKEN_OFF if closed else RpcError(Code.INTERNAL, f"the answer is no gRPC: {error}"))
+        with contextlib.suppress(H2Error):
+            self._transport.write(self._h2.data_to_send())
+
+    def _heed(self, event: object) -> None:
+        if isinstance(event, DataReceived):
+            self._messages += self._received.feed(event.data)
+            self._h2.acknowledge_received_data(event.flow_controlled_length, 1)
+        elif isinstance(event, (ResponseReceived, TrailersReceived)):
+            self._trailers.update(event.headers)
+        elif isinstance(event, StreamEnded):
+            self._end()
+        elif isinstance(event, (StreamReset, ConnectionTerminated)):
+            self._fail(_BROKEN_OFF)
+
+    def _end(self) -> None:
+        status = self._trailers.get(b"grpc-status", b"")
+        if status != b"0":
+            code = int(status) if status.isdigit() else Code.UNKNOWN
+            self._fail(RpcError(code, percent_decoded(self._trailers.get(b"grpc-message", b"")) or f"status {code}"))
+        elif len(self._messages) != 1:
+            self._fail(RpcError(Code.INTERNAL, "the answer is not one message"))
+        elif not self._answer.done():
+            self._answer.set_result(self._messages[0])
+
+    def _fail(self, error: RpcError) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(error)

@@ -71,7 +71,7 @@ class Disks:
                 yield point, device
         swaps = f"{proc}/swaps"
         for line in _lines(swaps)[1:] if os.path.exists(swaps) else ():  # a kernel may know no swapping
-            for device in self._at(_plain(line.split(maxsplit=1)[0])):
+            for device in self._at(_plain(re.split("[ \t]", line, maxsplit=1)[0])):
                 yield _SWAP, device
 
     def _of_mount(self, point: str, number: str, kind: str, source: str) -> Iterator[KernelDevice]:
@@ -112,8 +112,11 @@ class Disks:
 def _mount(line: str) -> tuple[str, str, str, str]:
     """Return mount point, device number, file system type and source of a line of mountinfo (see proc(5))."""
     before, _, after = line.partition(" - ")
-    number, _, point = before.split(" ")[2:5]
-    kind, source = after.split(" ")[:2]
+    try:
+        number, _, point = before.split(" ")[2:5]
+        kind, source = after.split(" ")[:2]
+    except ValueError:
+        raise Unreadable("mountinfo", f"the line {line!a} cannot be understood") from None
     return _plain(point), number, kind, _plain(source)
 
 
@@ -123,10 +126,12 @@ def _plain(text: str) -> str:
 
 def _lines(path: str) -> list[str]:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read().splitlines()
+        with open(path, "rb") as file:
+            text = file.read().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise Unreadable(path, (error.strerror or str(error)).lower()) from None
+    # A name may hold any other character that ends a line somewhere; the kernel escapes this one.
+    return [line for line in text.split("\n") if line]
 
 
 def _others(path: str) -> list[str]:

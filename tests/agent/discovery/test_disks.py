@@ -114,6 +114,7 @@ def test_what_is_mounted_is_mounted_of_every_layer_above_and_below_on_its_disks(
         ("36 35 8:0 /sub /mnt rw - ext3 /dev/root rw,errors=continue", "/mnt"),
         (r"36 35 8:0 / /my\040disk\134 rw - ext3 /dev/root rw", "/my disk\\"),
         ("36 35 8:0 /var/lib/x/hosts /etc/hosts rw shared:9 - xfs /dev/sda rw", "/etc/hosts"),
+        *((f"36 35 8:0 / /media/a{odd}b rw - vfat /dev/sda rw", f"/media/a{odd}b") for odd in "\r\v\f\x1c\x85\u2028"),
     ],
 )
 def test_a_mount_point_is_read_as_proc_writes_it(tmp_path: Path, line: str, point: str) -> None:
@@ -147,6 +148,17 @@ def test_a_pool_of_zfs_is_on_every_disk_that_udev_calls_a_member(tmp_path: Path)
 def test_a_file_system_on_disks_that_are_not_there_to_see_decides_nothing(tmp_path: Path, line: str) -> None:
     with pytest.raises(Unreadable, match="it cannot be told which disks hold it"):
         Machine(tmp_path, line).with_the_same_disk("/")
+
+
+@pytest.mark.parametrize("line", ["25", "25 1 8:0 / /", "25 1 8:0 / / rw -", "25 1 8:0 / / rw - ext4"])
+def test_a_line_that_says_too_little_decides_nothing(tmp_path: Path, line: str) -> None:
+    with pytest.raises(Unreadable, match="cannot be understood"):
+        Machine(tmp_path, f"{line}\n{ROOT}").with_the_same_disk("/")
+
+
+@pytest.mark.parametrize("line", ["", " ", "/dev/a\x85b partition 8 0 -2", "\v"])
+def test_a_swap_space_of_any_name_is_none_of_another_disk(tmp_path: Path, line: str) -> None:
+    assert Machine(tmp_path, swaps=f"Filename\n{line}\n").with_the_same_disk("swap") == set()
 
 
 def test_mounts_that_cannot_be_read_decide_nothing(tmp_path: Path) -> None:

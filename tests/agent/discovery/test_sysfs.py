@@ -337,3 +337,11 @@ def test_a_real_disk(tmp_path: Path, udev: UdevDatabase | None) -> None:
         assert fact(two, "attr:loop/backing_file") == str(tmp_path / "backing")
         assert {str(zram.node), str(loop.node)} <= {device.node for device in one_look.kernel_devices([])}
     assert Look(Roots(), udev).device(str(zram.node)) is None
+
+
+@pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_what_a_device_calls_itself_is_no_further_line_of_the_kernels(node: Node, odd: str) -> None:
+    node.kernel("x/y", number="1:3", uevent=f"DEVNAME=y\nHID_NAME=a{odd}DEVNAME=z{odd}DEVTYPE=usb_device\n")
+    kernel = Look(node.roots, None).numbered("char", "1:3")
+    assert kernel is not None
+    assert kernel.uevent == {"DEVNAME": "y", "HID_NAME": f"a{odd}DEVNAME=z{odd}DEVTYPE=usb_device"}

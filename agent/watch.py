@@ -117,7 +117,7 @@ class Uevents:
     def _drain(self, monitor: Any, heed: Callable[[list[Any]], bool]) -> None:
         try:
             events = list(itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE))
-            matters = heed([event for event in events if event.device_node or self._nodeless(event.subsystem or "")])
+            matters = heed([event for event in events if _node(event) or self._nodeless(event.subsystem or "")])
         except (OSError, ValueError, Unreadable):  # the queue overflowed, or this is no message: something happened
             matters = True
         if matters:
@@ -128,10 +128,16 @@ class Uevents:
 
     def _heed_kernel(self, events: list[Any]) -> bool:
         """Where udevd runs, its own event follows when it is done with the device; but what is gone is gone."""
-        removed = [event.device_node or "" for event in events if event.action == "remove"]
+        removed = [_node(event) for event in events if event.action == "remove"]
         if removed:
             self._gone(removed)
         return bool(removed) or (bool(events) and not self._udev.fresh().running)
+
+
+def _node(event: Any) -> str:
+    """Return the node of a device, empty without one. libudev's own answer aborts us for one that is not in /dev."""
+    name: str = event.properties.get("DEVNAME", "")
+    return name
 
 
 class Mounts:

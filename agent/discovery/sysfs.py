@@ -99,6 +99,8 @@ class Look:
         return self._devices[path]
 
     def _device(self, path: str) -> SysDevice | None:
+        if "\0" in path:  # no file has a name with one, and Python looks for none
+            return None
         real = self._real(path)
         if real != path:
             return self.device(real)
@@ -111,8 +113,6 @@ class Look:
             if error.errno in _ABSENT:
                 return None
             raise Unreadable(path, _reason(error)) from None
-        except ValueError:  # a NUL character in the path
-            return None
         if not (stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode)):
             return None
         return SysDevice(self, path, status)

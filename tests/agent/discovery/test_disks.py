@@ -144,7 +144,14 @@ def test_a_pool_of_zfs_is_on_every_disk_that_udev_calls_a_member(tmp_path: Path)
     assert machine.with_the_same_disk("/") == {"sda", "sda1", "sda2"}
 
 
-@pytest.mark.parametrize("line", [BTRFS, BTRFS.replace("btrfs", "bcachefs").replace("{dev}/sda2", "{dev}/a:{dev}/b")])
+@pytest.mark.parametrize(
+    "line",
+    [
+        BTRFS,
+        BTRFS.replace("btrfs", "bcachefs").replace("{dev}/sda2", "{dev}/a:{dev}/b"),
+        BTRFS.replace("sda2", r"\000/a"),
+    ],
+)
 def test_a_file_system_on_disks_that_are_not_there_to_see_decides_nothing(tmp_path: Path, line: str) -> None:
     with pytest.raises(Unreadable, match="it cannot be told which disks hold it"):
         Machine(tmp_path, line).with_the_same_disk("/")

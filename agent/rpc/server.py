@@ -116,9 +116,11 @@ class Call:
         self.begun = True
         self._connection.h2.send_headers(self.id, _HEADERS)
 
-    def finish(self, trailers: tuple[tuple[bytes, bytes], ...]) -> None:
-        """End the call, after what was sent."""
-        self._trailers = trailers
+    def reply(self, message: bytes) -> None:
+        """Send the only answer, and end the call with it: one write, so that the peer wakes once."""
+        self.begin()
+        self._pending += framed(message)
+        self._trailers = _DONE
         self._connection.advance(self)
 
     def flush(self) -> bool:
@@ -269,10 +271,7 @@ class _Connection(asyncio.Protocol):
         try:
             request = call.whole_request()
             if isinstance(call.method, Unary):
-                answer = call.method.answer(request)
-                call.begin()
-                call.send(answer)
-                call.finish(_DONE)
+                call.reply(call.method.answer(request))
             elif call.method:
                 call.begin()
                 call.method.begin(call, request)

@@ -355,7 +355,10 @@ class Agent:
         )
 
     def _node_directories(self) -> dict[str, bool]:
-        """Name the directories that patterns are below, and whether what is below them in turn matters."""
+        """Name the directories that patterns are below, and whether what is below them in turn matters.
+
+        Those of declared nodes, too: one that mknod makes is no event of the kernel.
+        """
         directories: dict[str, bool] = {}
         for device_class in self.settings.classes:
             for selector in (*device_class.selects, *device_class.excludes):
@@ -363,6 +366,9 @@ class Agent:
                     directory = globs.watched_directory(pattern)
                     deep = "/" in pattern.text[len(directory) + 1 :] and not f"{directory}/".startswith("/dev/")
                     directories[directory] = deep or directories.get(directory, False)
+            for declared in device_class.declared:
+                for node in declared.device.container_edits.device_nodes:
+                    directories.setdefault(os.path.dirname(node.host_path or node.path), False)
         return directories
 
 

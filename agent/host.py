@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
@@ -132,6 +132,8 @@ class Observation:
     blind: tuple[Blind, ...] = ()
     absent: frozenset[str] = frozenset()
     """Paths of declared devices' nodes that are not there."""
+    numa: Mapping[str, int] = field(default_factory=dict)
+    """The memory nodes that declared devices' nodes are near to, by path."""
 
 
 def fact(device: HostDevice, field: str) -> str | None:

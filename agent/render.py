@@ -65,11 +65,13 @@ class _Candidate:
     present: bool = True
     kept: bool = False
     unit: Unit | None = None
+    numa: tuple[int, ...] = ()
 
     @property
     def offer(self) -> Offer:
         nodes = tuple(dict.fromkeys(_host_node(node) for node in self.device.container_edits.device_nodes))
-        return Offer(self.device.name, nodes, self.present, self.kept, self.unit.memory_nodes if self.unit else ())
+        numa = self.unit.memory_nodes if self.unit else self.numa
+        return Offer(self.device.name, nodes, self.present, self.kept, numa)
 
 
 def render(
@@ -170,7 +172,8 @@ class _Renderer:
         for declared in self.device_class.declared:
             nodes = tuple(map(_host_node, declared.device.container_edits.device_nodes))
             present = declared.always or not self.observation.absent.intersection(nodes)
-            yield _Candidate(nodes, declared.device, present)
+            numa = {self.observation.numa[node] for node in nodes if node in self.observation.numa}
+            yield _Candidate(nodes, declared.device, present, numa=tuple(sorted(numa)))
 
     def discovered(self) -> Iterable[_Candidate]:
         speakable = [device for device in self.observation.devices if self.speakable(device)]

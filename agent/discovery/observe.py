@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class _Observer:
             devices=tuple(sorted(self.devices.values(), key=lambda device: device.place)),
             blind=tuple(dict.fromkeys(self.blind)),
             absent=frozenset(self.absent()),
+            numa=dict(self.numa()) if self.look.numa else {},
         )
 
     def candidates(self, selector: Selector) -> Iterator[SysDevice]:
@@ -79,8 +81,17 @@ class _Observer:
             return
         self.devices[device.place] = device
 
-    def absent(self) -> Iterator[str]:
+    def declared(self) -> Iterator[str]:
         for declared in self.device_class.declared:
             for node in declared.device.container_edits.device_nodes:
-                if not os.path.exists(node.host_path or node.path):
-                    yield node.host_path or node.path
+                yield node.host_path or node.path
+
+    def absent(self) -> Iterator[str]:
+        return (path for path in self.declared() if not os.path.exists(path))
+
+    def numa(self) -> Iterator[tuple[str, int]]:
+        for path in self.declared():
+            with contextlib.suppress(Unreadable):
+                device = self.look.device(path)
+                if device is not None and device.numa_node is not None:
+                    yield path, device.numa_node

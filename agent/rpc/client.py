@@ -13,8 +13,9 @@ from h2.exceptions import H2Error
 
 from .messages import CONTENT_TYPE, Code, RpcError, Unframer, framed, percent_decoded
 
-_BROKEN_OFF = RpcError(Code.UNAVAILABLE, "the call was broken off")
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes
+_FRAME = 16 * 1024  # bytes that every peer takes in one frame
+_MESSAGE_LIMIT = 1000  # characters of a refusal
 _SETTINGS = H2Configuration(client_side=True, header_encoding=None, validate_inbound_headers=False)
 
 
@@ -32,6 +33,8 @@ async def call(path: str, method: str, request: bytes, seconds: float) -> bytes:
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes] = loop.create_future()
+    answer.add_done_callback(_heard)  # also where nobody waits for it any more
+    answer.add_done_callback(_heeded)
     try:
         async with asyncio.timeout(seconds):
             transport, _ = await loop.create_unix_connection(lambda: _Call(method, request, answer), path)
@@ -45,6 +48,17 @@ async def call(path: str, method: str, request: bytes, seconds: float) -> bytes:
         raise RpcError(Code.UNAVAILABLE, (error.strerror or str(error)).lower()) from None
 
 
+def _heeded(answer: asyncio.Future[bytes]) -> None:
+    """Take a failure for known: whoever is cancelled while he connects does not ask for it."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+def _heard(answer: asyncio.Future[bytes]) -> None:
+    if not answer.cancelled():
+        answer.exception()
+
+
 class _Call(asyncio.Protocol):
     def __init__(self, method: str, request: bytes, answer: asyncio.Future[bytes]) -> None:
         self._method = method
@@ -52,7 +66,7 @@ class _Call(asyncio.Protocol):
         self._answer = answer
         self._h2 = H2Connection(_SETTINGS)
         self._received = Unframer(ANSWER_LIMIT)
-        self._messages: list[bytes] = []
+        self._message: bytes | None = None
         self._trailers: dict[bytes, bytes] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,11 +84,13 @@ class _Call(asyncio.Protocol):
                 ("user-agent", "cdi-sync"),
             ),
         )
-        self._h2.send_data(1, framed(self._request), end_stream=True)
+        data = framed(self._request)
+        for at in range(0, len(data), _FRAME):
+            self._h2.send_data(1, data[at : at + _FRAME], end_stream=at + _FRAME >= len(data))
         self._transport.write(self._h2.data_to_send())
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        self._fail(_BROKEN_OFF)
+        self._fail(_broken_off())
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -84,31 +100,55 @@ class _Call(asyncio.Protocol):
             self._fail(error)
         except H2Error as error:
             closed = self._h2.state_machine.state is ConnectionState.CLOSED  # the peer has said that it goes
-            self._fail(_BROKEN_OFF if closed else RpcError(Code.INTERNAL, f"the answer is no gRPC: {error}"))
+            self._fail(_broken_off() if closed else _no_grpc(error))
+        except Exception as error:  # noqa: BLE001 - whatever a peer's bytes do to a parser, they end the call and no more
+            self._fail(_no_grpc(error))
         with contextlib.suppress(H2Error):
             self._transport.write(self._h2.data_to_send())
 
     def _heed(self, event: object) -> None:
         if isinstance(event, DataReceived):
-            self._messages += self._received.feed(event.data)
+            for message in self._received.feed(event.data):
+                self._take(message)
             self._h2.acknowledge_received_data(event.flow_controlled_length, 1)
         elif isinstance(event, (ResponseReceived, TrailersReceived)):
             self._trailers.update(event.headers)
         elif isinstance(event, StreamEnded):
             self._end()
         elif isinstance(event, (StreamReset, ConnectionTerminated)):
-            self._fail(_BROKEN_OFF)
+            self._fail(_broken_off())
+
+    def _take(self, message: bytes) -> None:
+        if self._message is not None:
+            raise _not_one()
+        self._message = message
 
     def _end(self) -> None:
         status = self._trailers.get(b"grpc-status", b"")
         if status != b"0":
-            code = int(status) if status.isdigit() else Code.UNKNOWN
-            self._fail(RpcError(code, percent_decoded(self._trailers.get(b"grpc-message", b"")) or f"status {code}"))
-        elif len(self._messages) != 1:
-            self._fail(RpcError(Code.INTERNAL, "the answer is not one message"))
+            code = int(status) if status.isdigit() and len(status) < 10 else Code.UNKNOWN
+            message = percent_decoded(self._trailers.get(b"grpc-message", b""))[:_MESSAGE_LIMIT]
+            self._fail(RpcError(code, message or f"status {code}"))
+        elif self._message is None or not self._received.whole:
+            self._fail(_not_one())
         elif not self._answer.done():
-            self._answer.set_result(self._messages[0])
+            self._answer.set_result(self._message)
 
     def _fail(self, error: RpcError) -> None:
         if not self._answer.done():
             self._answer.set_exception(error)
+
+
+# Made anew each time: an exception that is raised again keeps what it met before.
+
+
+def _broken_off() -> RpcError:
+    return RpcError(Code.UNAVAILABLE, "the call was broken off")
+
+
+def _not_one() -> RpcError:
+    return RpcError(Code.INTERNAL, "the answer is not one message")
+
+
+def _no_grpc(error: Exception) -> RpcError:
+    return RpcError(Code.INTERNAL, f"the answer is no gRPC: {error}")

@@ -26,9 +26,7 @@ def main() -> int:
     parser.add_argument("--registry", type=Path, help="look for plugins that announce themselves there")
     parser.add_argument("--grace", type=float, default=300.0, help="seconds that capacity outlives its plugin")
     parser.add_argument("--rescan", type=float, default=1.0, help="seconds between two looks at the registry")
-    parser.add_argument(
-        "--patience", type=float, default=0.25, help="seconds that a stream has to end; 0: no judgement"
-    )
+    parser.add_argument("--patience", type=float, default=2.0, help="seconds that a stream has to end; 0: no judgement")
     chosen = parser.parse_args()
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):

@@ -79,9 +79,9 @@ class Journal:
         with self._changed:
             return tuple(self._breaches)
 
-    def note(self, what: str, resource: str = "", **facts: object) -> None:
-        """Write down that something happened just now."""
-        event = Event(time.monotonic(), what, resource, facts)
+    def note(self, what: str, resource: str = "", at: float | None = None, /, **facts: object) -> None:
+        """Write down that something happened, just now or at a `time.monotonic()`."""
+        event = Event(time.monotonic() if at is None else at, what, resource, facts)
         with self._changed:
             self._events.append(event)
             self._changed.notify_all()

@@ -36,6 +36,8 @@ SOCKET = "kubelet.sock"
 WAY = "register"
 _WORKERS = 256  # threads that wait with a Register each; made when needed
 _INODE_ATTEMPTS = 20
+_HANG_POLL = 0.005
+_REALTIME_COARSE = 5  # the clock that files get their times from
 
 
 class Kubelet:
@@ -55,7 +57,7 @@ class Kubelet:
         grace: float = 300.0,
         rescan: float = 1.0,
         dial: float = 10.0,
-        patience: float = 0.25,
+        patience: float = 2.0,
         told: Callable[[Event], None] | None = None,
     ) -> None:
         self.directory = directory.absolute()
@@ -103,7 +105,9 @@ class Kubelet:
         self.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._life = Life(self.directory, self._referee, self._timing)
         with suppress(FileNotFoundError):
-            self._inode = self.socket.stat().st_ino
+            last = self.socket.stat()
+            self._inode = last.st_ino
+            _await_tick(last.st_ctime_ns)
         _remove_sockets(self.directory)
         if same_inode:
             _await_inode(self.directory, self._inode)
@@ -121,9 +125,13 @@ class Kubelet:
         if life is None:
             return
         self.journal.note("stop")
-        life.end()
+        life.over.set()
+        # The socket first: a plugin that sees its stream break must not find the old kubelet there.
         if self._listener is not None:
             self._listener.close()
+        life.end()
+        if self._listener is not None:
+            self._listener.join()
         if self._watcher is not None:
             self._watcher.join()
         self._listener = self._watcher = None
@@ -143,7 +151,7 @@ class Kubelet:
     # Trouble
 
     def hang_in_register(self, seconds: float) -> None:
-        """From now on let every Register wait so long before it goes on."""
+        """From now on let every Register wait so long before it goes on; 0 lets go of those that wait, too."""
         self._hang = seconds
 
     def refuse(self, message: str, code: grpc.StatusCode = grpc.StatusCode.UNKNOWN) -> None:
@@ -244,17 +252,21 @@ class Kubelet:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the kubelet ends")
         self.journal.note("register", resource, endpoint=request.endpoint, version=request.version)
         life.await_end(resource)
-        if life.over.wait(self._hang):
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the kubelet ends")
+        began = time.monotonic()
+        while time.monotonic() < began + self._hang:
+            if life.over.wait(_HANG_POLL):
+                context.abort(grpc.StatusCode.UNAVAILABLE, "the kubelet ends")
         if self._refusal is not None:
             self._refuse(context, resource, *self._refusal)
         if problem := self._problem(request):
             rule, message = problem
             self.journal.breach(rule, resource, message)
             self._refuse(context, resource, grpc.StatusCode.UNKNOWN, message)
-        self._judge(request)
+        if context.is_active():
+            self._judge(request)
+        asked = request.options if request.HasField("options") else None
         try:
-            life.connect(resource, self._path(request), WAY, request.options if request.HasField("options") else None)
+            life.connect(resource, self._path(request), WAY, asked, context.is_active)
         except CallError as error:
             self._refuse(context, resource, grpc.StatusCode.UNKNOWN, f"failed to dial device plugin: {error}")
         self.journal.note("registered", resource, endpoint=request.endpoint, way=WAY)
@@ -307,10 +319,12 @@ class _Listener:
     def close(self) -> None:
         """Break every connection, and leave the socket's file."""
         os.unlink(self._link)
+        os.rmdir(self._private)
         self._server.stop(None).wait()
+
+    def join(self) -> None:
+        """Wait for the threads that were still at a Register."""
         self._workers.shutdown()
-        with suppress(OSError):
-            os.rmdir(self._private)
 
 
 def _serialize(message: pb.Empty) -> bytes:
@@ -322,6 +336,12 @@ def _remove_sockets(directory: Path) -> None:
         with suppress(FileNotFoundError):
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
+
+
+def _await_tick(then: int) -> None:
+    """Wait until files get a later time than that, as they do when a process had to start first."""
+    while time.clock_gettime_ns(_REALTIME_COARSE) <= then:
+        time.sleep(0.001)
 
 
 def _await_inode(directory: Path, inode: int) -> None:

@@ -18,7 +18,7 @@ from tests.kubelet.journal import Rule
 from tests.kubelet.rules import HEALTHY, UNHEALTHY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from tests.kubelet.pb import deviceplugin_pb2 as pb
@@ -76,8 +76,8 @@ class Life:
 
     def end(self) -> None:
         """Drop every connection and forget; no file is written any more, no call is waited for."""
+        self.over.set()
         with self._writing, self._state:
-            self.over.set()
             self._state.notify_all()
             plugins, threads = set(self._open), set(self._threads)
         for plugin in plugins:
@@ -88,29 +88,42 @@ class Life:
 
     # Registration
 
-    def streaming(self, resource: str) -> str | None:
-        """In which way the plugin registered whose stream is open, or None."""
-        plugin = self._open_stream(resource)
-        return plugin.way if plugin else None
+    def way(self, resource: str) -> str | None:
+        """In which way the plugin registered that serves a resource now, or None."""
+        with self._state:
+            endpoint = self._endpoints.get(resource)
+            plugin = endpoint.plugin if endpoint else None
+            return plugin.way if plugin and not plugin.closed else None
 
     def await_end(self, resource: str) -> None:
         """Give the stream of a resource that is about to be registered again a moment to end, or it is a breach.
 
         A plugin that ends it and then registers does so on two connections, which the kubelet may hear in either
-        order. Without patience nothing is judged, and what happens is what would happen on a node.
+        order. Without patience nothing is judged, and what happens is what would happen on a node. Nor is anything
+        while it is frozen: this side hears of no end then.
         """
-        if not self._timing.patience:
-            return
         end = time.monotonic() + self._timing.patience
         while (plugin := self._open_stream(resource)) is not None and not self.over.is_set():
+            if not self._timing.patience or self._is_frozen(resource):
+                return
             if time.monotonic() > end:
                 message = f"it registered while its stream at {plugin.socket} was open; that one's end disconnects it"
                 self._journal.breach(Rule.STREAM_STILL_OPEN, resource, message)
                 return
             time.sleep(_PATIENCE_POLL)
 
-    def connect(self, resource: str, socket: str, way: str, asked: pb.DevicePluginOptions | None = None) -> None:
+    def connect(
+        self,
+        resource: str,
+        socket: str,
+        way: str,
+        asked: pb.DevicePluginOptions | None = None,
+        waits: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Make the plugin at a socket the resource's one, as the newest always is, and watch it from then on.
+
+        ``asked``: the options of its request, if there were any. ``waits`` tells whether whoever asked for it still
+        waits; one that died meanwhile is dialled all the same, and not blamed.
 
         Raises:
             CallError: it could not be dialled, or has no options to tell.
@@ -127,10 +140,11 @@ class Life:
                 self._clients.pop(resource, None)
                 self._open.discard(plugin)
             plugin.close()
-            if error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            if error.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED) and waits():
                 self._journal.breach(Rule.NOT_SERVING, resource, f"{socket} could not be dialled: {error.details}")
             raise
-        self._referee.dialled(plugin, asked)
+        if waits():
+            self._referee.dialled(plugin, asked)
         with self._state:
             if self.over.is_set():
                 plugin.close()
@@ -157,13 +171,13 @@ class Life:
 
     def _watch(self, plugin: Plugin) -> None:
         ending = self._read(plugin)
-        plugin.ended = True
         by = "kubelet" if plugin.closed else "plugin"
         self._journal.note("stream-end", plugin.resource, socket=plugin.socket, by=by, **ending)
         if not self.over.is_set():
             # Whichever plugin is the current one: by its name, not by whose stream this was.
             self.disconnect(plugin.resource)
         plugin.close()
+        plugin.ended = True
         with self._state:
             self._open.discard(plugin)
             self._threads.discard(threading.current_thread())
@@ -171,16 +185,17 @@ class Life:
     def _read(self, plugin: Plugin) -> dict[str, str]:
         try:
             for response in plugin.lists():
+                at = time.monotonic()
                 if not self._thawed(plugin):
                     break
-                self._take(plugin, response)
+                self._take(plugin, response, at)
         except CallError as error:
             if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and not plugin.closed:
                 self._journal.breach(Rule.LIST_SIZE, plugin.resource, error.details)
             return {"code": error.code.name, "details": error.details}
         return {"code": grpc.StatusCode.OK.name, "details": ""}
 
-    def _take(self, plugin: Plugin, response: pb.ListAndWatchResponse) -> None:
+    def _take(self, plugin: Plugin, response: pb.ListAndWatchResponse, at: float) -> None:
         resource = plugin.resource
         with self._state:
             self._devices[resource] = {device.ID: device for device in response.devices}
@@ -189,16 +204,17 @@ class Life:
             self._unhealthy[resource] = {device.ID for device in response.devices if device.health != HEALTHY}
             plugin.listed = True
             # Within: whoever sees the state finds the event, and the other way round.
-            self._referee.listed(resource, response, self._held(resource, but=self._gone))
+            self._referee.listed(resource, response, self._held(resource, but=self._gone), at)
         try:
             self.write()
         except OSError as error:
             self._journal.note("checkpoint-unwritten", resource, error=str(error))
 
     def _open_stream(self, resource: str) -> Plugin | None:
-        endpoint = self._endpoints.get(resource)
-        plugin = endpoint.plugin if endpoint else None
-        return plugin if plugin and plugin.listed and not plugin.ended and not plugin.closed else None
+        with self._state:
+            endpoint = self._endpoints.get(resource)
+            plugin = endpoint.plugin if endpoint else None
+            return plugin if plugin and plugin.listed and not plugin.ended else None
 
     # Trouble
 
@@ -208,11 +224,12 @@ class Life:
             (self._frozen.add if frozen else self._frozen.discard)(resource)
             self._state.notify_all()
 
+    def _is_frozen(self, resource: str) -> bool:
+        return bool(self._frozen & {resource, None})
+
     def _thawed(self, plugin: Plugin) -> bool:
         with self._state:
-            self._state.wait_for(
-                lambda: self.over.is_set() or plugin.closed or not self._frozen & {plugin.resource, None}
-            )
+            self._state.wait_for(lambda: self.over.is_set() or plugin.closed or not self._is_frozen(plugin.resource))
             return not self.over.is_set() and not plugin.closed
 
     # Status
@@ -371,7 +388,7 @@ class Life:
     # The checkpoint
 
     def write(self) -> None:
-        """Write the file whole. Raises `OSError`."""
+        """Write the file, whole. Raises `OSError`."""
         with self._writing:
             if self.over.is_set():
                 return

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import grpc
@@ -23,6 +26,7 @@ Answered = TypeVar("Answered")
 RESOURCE = "acme.com/modem"
 _POLL = 0.002
 _CHANNEL = (("grpc.use_local_subchannel_pool", 1),)
+_HELLO_SECONDS = 1.0
 _STREAM_SECONDS = 1.0  # from a registration to its stream
 
 
@@ -35,6 +39,20 @@ def cdi_answer(ids: Sequence[str], kind: str = RESOURCE) -> pb.AllocateResponse:
     """CDI names and nothing else."""
     names = [pb.CDIDevice(name=f"{kind}={one.partition('::')[0]}") for one in ids]
     return pb.AllocateResponse(container_responses=[pb.ContainerAllocateResponse(cdi_devices=names)])
+
+
+@contextmanager
+def bound(path: Path, mode: int = 0o600) -> Iterator[None]:
+    """A socket at which nobody answers; its file stays. The path may be longer than a socket's can be."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.getcwd()
+        os.chdir(path.parent)
+        try:
+            listener.bind(path.name)
+        finally:
+            os.chdir(here)
+        path.chmod(mode)
+        yield
 
 
 class RefusalError(Exception):
@@ -196,11 +214,12 @@ class SmallPlugin:
             number, sent = self._opened, -1
             self._changed.notify_all()
         context.add_callback(self._gone)
-        while number > self._ended and context.is_active():
+        while True:
             with self._changed:
-                if sent == self._version:
+                while sent == self._version and number > self._ended and context.is_active():
                     self._changed.wait()
-                    continue
+                if number <= self._ended or not context.is_active():
+                    return
                 sent, devices = self._version, self._devices
             yield pb.ListAndWatchResponse(devices=devices)
 
@@ -232,7 +251,7 @@ class SmallPlugin:
 def _connect(channel: grpc.Channel) -> None:
     hello: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/v1beta1.Registration/Hello")
     try:
-        hello(b"", timeout=60)
+        hello(b"", timeout=_HELLO_SECONDS)
     except grpc.RpcError as error:
         if cast("grpc.Call", error).code() is not grpc.StatusCode.UNIMPLEMENTED:
             raise

@@ -36,8 +36,11 @@ class Referee:
             message = "the options of RegisterRequest count for nothing, and GetDevicePluginOptions has others"
             self.journal.breach(Rule.OPTIONS, plugin.resource, message)
 
-    def listed(self, resource: str, response: pb.ListAndWatchResponse, held: Collection[str]) -> None:
-        """A list came; ``held`` are the ids that pods hold. The event has what differs from the list before it."""
+    def listed(self, resource: str, response: pb.ListAndWatchResponse, held: Collection[str], at: float) -> None:
+        """A list came at a `time.monotonic()`; ``held`` are the ids that pods hold.
+
+        The event has what differs from the list before it: health by id, empty where the device is gone.
+        """
         now = {device.ID: device.health for device in response.devices}
         with self._lock:
             before = self._lists.get(resource, {})
@@ -45,7 +48,7 @@ class Referee:
         changed = {one: health for one, health in now.items() if before.get(one) != health}
         changed |= dict.fromkeys(before.keys() - now.keys(), "")
         healthy = sum(health == rules.HEALTHY for health in now.values())
-        self.journal.note("list", resource, devices=len(now), healthy=healthy, changed=changed)
+        self.journal.note("list", resource, at, devices=len(now), healthy=healthy, changed=changed)
         self._breaches(resource, rules.list_problems(response.devices, before, held))
 
     def preferred(self, resource: str, available: Collection[str], size: int, chosen: Collection[str]) -> None:

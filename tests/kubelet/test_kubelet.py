@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +16,7 @@ from tests.kubelet.journal import Rule
 from tests.kubelet.kubelet import Kubelet, UnexpectedAdmissionError
 from tests.kubelet.pb import deviceplugin_pb2 as pb
 from tests.kubelet.pb import pluginregistration_pb2 as registration
-from tests.kubelet.plugin import RESOURCE, RefusalError, SmallPlugin, cdi_answer, device
+from tests.kubelet.plugin import RESOURCE, RefusalError, SmallPlugin, bound, cdi_answer, device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +36,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kubelet(directory: Path) -> Iterator[Kubelet]:
-    with Kubelet(directory, dial=0.5) as running:
+    with Kubelet(directory) as running:
         yield running
 
 
@@ -113,15 +112,16 @@ def test_registering_takes_a_few_milliseconds(kubelet: Kubelet, plugin: SmallPlu
     ],
 )
 def test_a_wrong_registration_is_refused(
-    kubelet: Kubelet, start: Callable[..., SmallPlugin], fields: dict[str, Any], rule: Rule
+    directory: Path, start: Callable[..., SmallPlugin], fields: dict[str, Any], rule: Rule
 ) -> None:
-    with pytest.raises(grpc.RpcError) as error:
-        start(TWO).register(**fields)
-    assert refusal(error)[0] is grpc.StatusCode.UNKNOWN
-    assert rule in broken(kubelet)
-    resource = str(fields.get("resource_name", RESOURCE))
-    assert kubelet.capacity(resource) is None
-    kubelet.next("refused", resource)
+    with Kubelet(directory, dial=0.2) as kubelet:
+        with pytest.raises(grpc.RpcError) as error:
+            start(TWO).register(**fields)
+        assert refusal(error)[0] is grpc.StatusCode.UNKNOWN
+        assert rule in broken(kubelet)
+        resource = str(fields.get("resource_name", RESOURCE))
+        assert kubelet.capacity(resource) is None
+        kubelet.next("refused", resource)
 
 
 def test_a_path_for_an_endpoint_is_taken_below_the_directory_and_is_a_breach(
@@ -146,6 +146,20 @@ def test_a_plugin_that_serves_after_it_registered_is_found_out(
         registering.join()
         kubelet.until(lambda: kubelet.allocatable(RESOURCE) == 2)
         assert broken(kubelet) == {Rule.NOT_SERVING}
+
+
+def test_a_plugin_that_died_in_the_midst_is_not_blamed(directory: Path) -> None:
+    request = pb.RegisterRequest(version="v1beta1", endpoint="dead.sock", resource_name=RESOURCE)
+    with Kubelet(directory, dial=1) as kubelet, bound(directory / "dead.sock"):
+        kubelet.hang_in_register(3600)
+        with grpc.insecure_channel(f"unix:{kubelet.socket}") as channel:
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/v1beta1.Registration/Register")
+            asking = call.future(request.SerializeToString())
+            kubelet.next("register")
+        assert asking.done()
+        kubelet.hang_in_register(0)
+        kubelet.next("refused")
+        assert kubelet.breaches == ()
 
 
 def test_the_socket_belongs_to_its_owner_alone(kubelet: Kubelet, start: Callable[..., SmallPlugin]) -> None:
@@ -206,12 +220,15 @@ def test_without_patience_a_race_ends_as_on_a_node(directory: Path, start: Calla
 
 
 def test_a_stream_that_ends_is_never_asked_for_again(kubelet: Kubelet, plugin: SmallPlugin) -> None:
+    since = len(kubelet.journal)
     plugin.end_streams()
     end = kubelet.next("stream-end")
     assert (end.facts["by"], end.facts["code"]) == ("plugin", "OK")
     kubelet.until(lambda: kubelet.allocatable(RESOURCE) == 0)
-    assert kubelet.journal.events("list", since=len(kubelet.journal)) == ()
-    assert plugin.streams == 0
+    kubelet.until(lambda: plugin.streams == 0)
+    plugin.list(device("m0"))
+    with pytest.raises(AssertionError, match="not within"):
+        kubelet.next("list", since=since, seconds=0.2)
 
 
 # Restarts
@@ -221,12 +238,9 @@ def test_a_start_removes_sockets_and_nothing_else(directory: Path) -> None:
     (directory / "file").write_text("stays")
     (directory / "below").mkdir()
     (directory / "link").symlink_to("stale.sock")
-    here = os.getcwd()
     for name in ("stale.sock", "below/stale.sock", ".stale"):
-        with socket.socket(socket.AF_UNIX) as stale:
-            os.chdir(directory)
-            stale.bind(name)
-            os.chdir(here)
+        with bound(directory / name):
+            pass
     with Kubelet(directory):
         assert sorted(path.name for path in directory.iterdir()) == ["below", "file", "kubelet.sock", "link"]
         assert (directory / "below/stale.sock").exists()
@@ -246,15 +260,14 @@ def test_a_killed_kubelet_leaves_a_socket_that_nobody_serves(
 
 
 def test_a_restart_gives_the_socket_its_inode_number_again(kubelet: Kubelet) -> None:
-    before = kubelet.socket.stat()
     for _ in range(10):  # another program may take the number meanwhile
+        before = kubelet.socket.stat()
         kubelet.restart(same_inode=True)
+        after = kubelet.socket.stat()
+        assert (after.st_ino == before.st_ino) is kubelet.reused_inode
+        assert after.st_ctime_ns != before.st_ctime_ns
         if kubelet.reused_inode:
             break
-        before = kubelet.socket.stat()
-    after = kubelet.socket.stat()
-    assert (after.st_ino == before.st_ino) is kubelet.reused_inode
-    assert after.st_ctime_ns != before.st_ctime_ns
 
 
 def test_a_plugin_that_follows_survives_restarts(kubelet: Kubelet, plugin: SmallPlugin) -> None:
@@ -580,6 +593,22 @@ def test_a_kubelet_that_hangs_in_register_can_be_killed(kubelet: Kubelet, start:
     assert kubelet.breaches == ()
 
 
+def test_a_kubelet_that_dials_in_vain_can_be_killed(kubelet: Kubelet, start: Callable[..., SmallPlugin]) -> None:
+    plugin = start(TWO)
+
+    def register() -> None:
+        with pytest.raises(grpc.RpcError):
+            plugin.register(endpoint="nobody.sock")
+
+    registering = threading.Thread(target=register)
+    registering.start()
+    kubelet.next("breach")
+    kubelet.stop()
+    registering.join()
+    stop, refused = kubelet.next("stop"), kubelet.next("refused")
+    assert refused.at - stop.at < 5  # and it would have dialled for 10 s
+
+
 def test_a_kubelet_refuses(kubelet: Kubelet, start: Callable[..., SmallPlugin]) -> None:
     plugin = start(TWO)
     kubelet.refuse("not today", grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -605,6 +634,17 @@ def test_a_frozen_kubelet_reads_nothing(kubelet: Kubelet, plugin: SmallPlugin) -
     kubelet.until(lambda: kubelet.allocatable(RESOURCE) == 1)
 
 
+def test_a_frozen_kubelet_blames_nobody_for_an_end_that_it_does_not_see(kubelet: Kubelet, plugin: SmallPlugin) -> None:
+    kubelet.freeze()
+    plugin.list(device("m0"), device("m1", "Unhealthy"))
+    plugin.end_streams()
+    plugin.register()
+    kubelet.until(lambda: plugin.streams == 1)
+    kubelet.thaw()
+    kubelet.until(lambda: kubelet.journal.events("disconnect"))
+    assert kubelet.breaches == ()
+
+
 def test_a_frozen_kubelet_can_be_stopped(kubelet: Kubelet, plugin: SmallPlugin) -> None:
     kubelet.freeze()
     plugin.list(device("m0"))
@@ -623,7 +663,7 @@ def registry(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watching(directory: Path, registry: Path) -> Iterator[Kubelet]:
-    with Kubelet(directory, registry, rescan=0.01, dial=0.5) as running:
+    with Kubelet(directory, registry, rescan=0.01) as running:
         yield running
 
 
@@ -680,13 +720,13 @@ def test_what_is_no_visible_socket_is_passed_over(watching: Kubelet, registry: P
     assert {event.resource for event in watching.journal.events("get-info")} == {RESOURCE}
 
 
-def test_a_socket_that_nobody_serves_holds_up_no_other(watching: Kubelet, registry: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as dead:
-        here = os.getcwd()
-        os.chdir(registry)
-        dead.bind("dead.sock")
-        os.chdir(here)
-    with SmallPlugin(registry, TWO):
+def test_a_socket_that_nobody_serves_holds_up_no_other(directory: Path, registry: Path) -> None:
+    registry.mkdir()
+    with (
+        bound(registry / "dead.sock"),
+        Kubelet(directory, registry, rescan=0.01, dial=0.2) as watching,
+        SmallPlugin(registry, TWO),
+    ):
         watching.until(lambda: watching.allocatable(RESOURCE) == 2)
         watching.next("registry-failed")
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
-import socket
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +8,7 @@ import pytest
 
 from tests.kubelet.journal import Rule
 from tests.kubelet.pb import deviceplugin_pb2 as pb
-from tests.kubelet.plugin import cdi_answer, device
+from tests.kubelet.plugin import bound, cdi_answer, device
 from tests.kubelet.rules import (
     STANDARD_DIRECTORY,
     answer_problems,
@@ -21,7 +18,7 @@ from tests.kubelet.rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.kubelet.rules import Wrong
 
@@ -109,19 +106,6 @@ def _answer(**fields: object) -> pb.AllocateResponse:
 )
 def test_an_answer_is_judged(answer: pb.AllocateResponse, broken: list[Rule]) -> None:
     assert rules(answer_problems(answer)) == broken
-
-
-@contextmanager
-def bound(path: Path, mode: int = 0o600) -> Iterator[None]:
-    with socket.socket(socket.AF_UNIX) as listener:
-        here = os.getcwd()
-        os.chdir(path.parent)
-        try:
-            listener.bind(path.name)
-        finally:
-            os.chdir(here)
-        path.chmod(mode)
-        yield
 
 
 @pytest.mark.parametrize(("length", "broken"), [(75, []), (76, [Rule.SOCKET_PATH])])

@@ -1,4 +1,8 @@
-"""The plugin registry: sockets that appear in a directory announce plugins (pkg/kubelet/pluginmanager)."""
+"""The plugin registry: sockets that appear in a directory announce plugins (pkg/kubelet/pluginmanager).
+
+A plugin is registered once for each time that its socket is made: when its stream ends and the socket stays, nothing
+happens until a kubelet starts.
+"""
 
 from __future__ import annotations
 
@@ -121,9 +125,10 @@ class Watcher:
             rule, message = problem
             self._journal.breach(rule, resource, message)
             return self._refuse(registrar, resource, message)
-        for socket in {path, endpoint}:
-            self._referee.registers(resource, socket, STANDARD_REGISTRY)
-        if self._life.streaming(resource) not in (None, WAY):
+        self._referee.registers(resource, path, STANDARD_REGISTRY)
+        if endpoint != path:
+            self._referee.registers(resource, endpoint, os.path.dirname(endpoint))
+        if self._life.way(resource) not in (None, WAY):
             self._journal.breach(Rule.BOTH_WAYS, resource, f"{path} announces it, and it is registered already")
         self._life.await_end(resource)
         try:

@@ -216,8 +216,8 @@ class _Tree:
 
     def describe(self, uevent: bytes, serial: bytes, name: bytes) -> None:
         top = self.node.top / "sys/devices/usb1/1-1"
-        (top / "serial").write_bytes(serial[:4096])
-        (top / "1-1:1.0/tty0/uevent").write_bytes(uevent[:4096])
+        put(top / "serial", serial[:4096])
+        put(top / "1-1:1.0/tty0/uevent", uevent[:4096])
         shown = name.replace(b"/", b"").replace(b"\0", b"")[:200]
         if shown not in (b"", b".", b".."):
             self._link(os.fsencode(self.node.dev) + b"/" + shown)
@@ -228,18 +228,23 @@ class _Tree:
             self._made.append(Path(os.fsdecode(path)))
 
     def mounted(self, table: bytes, swaps: bytes) -> None:
-        (self.node.top / "proc/self/mountinfo").write_bytes(table)
-        (self.node.top / "proc/swaps").write_bytes(swaps)
+        put(self.node.top / "proc/self/mountinfo", table)
+        put(self.node.top / "proc/swaps", swaps)
 
 
-def memory() -> str | None:
-    """Return a directory whose files are nowhere but in memory, if there is one."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+def put(path: Path, data: bytes) -> None:
+    """Give a file another content. Truncating it to nothing first would have some file systems wait for the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.pwrite(descriptor, data, 0)
+        os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
 
 
 @functools.cache
 def _tree() -> _Tree:
-    top = Path(tempfile.mkdtemp(prefix="cdi-sync-fuzz-", dir=memory()))
+    top = Path(tempfile.mkdtemp(prefix="cdi-sync-fuzz-"))
     atexit.register(shutil.rmtree, top)
     for name in ("dev", "sys/dev/char", "sys/dev/block", "proc/self"):
         (top / name).mkdir(parents=True)

@@ -13,6 +13,7 @@ import random
 import shutil
 import socket
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from h2.config import H2Configuration
@@ -56,9 +57,7 @@ FRAGMENTS = (
 
 def check_checkpoint(data: bytes) -> bool:
     """Read it as the kubelet's checkpoint: what pods hold, or that it cannot be told."""
-    path = os.path.join(_directory(), checkpoint.NAME)
-    with open(path, "wb") as file:
-        file.write(data)
+    discovering.put(Path(_directory(), checkpoint.NAME), data)
     try:
         held = checkpoint.read(_directory())
     except checkpoint.UnreadableError:
@@ -102,7 +101,7 @@ def check_answer(data: bytes) -> bool:
 
 @functools.cache
 def _directory() -> str:
-    directory = tempfile.mkdtemp(prefix="cdi-sync-fuzz-", dir=discovering.memory())
+    directory = tempfile.mkdtemp(prefix="cdi-sync-fuzz-")
     atexit.register(shutil.rmtree, directory)
     return directory
 

@@ -244,6 +244,15 @@ VERBS: tuple[Verb, ...] = (
         names_config=True,
     ),
     Verb(
+        "doctor",
+        "check this node from kernel to kubelet, and say of what is wrong how to mend it; changes nothing",
+        "agent.cli.verbs.doctoring:doctor",
+        "cdi-sync doctor --output json",
+        (),
+        ("text", "json"),
+        layered=True,
+    ),
+    Verb(
         "completion",
         "print a script by which a shell completes this program's command line",
         "agent.cli.verbs.completing:completion",

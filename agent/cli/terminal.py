@@ -52,4 +52,11 @@ def _rich_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console(no_color=bool(os.environ.get("NO_COLOR"))).print(shown)
 
 
-_STYLES = {"present": "green", "unhealthy": "red", "kept": "yellow"}
+_STYLES = {
+    "present": "green",
+    "unhealthy": "red",
+    "kept": "yellow",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+}

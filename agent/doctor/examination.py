@@ -1,0 +1,102 @@
+"""Runs the checks one after the other, each within a time, whatever the node does."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from agent.doctor.checks import CHECKS
+from agent.doctor.findings import Finding, unseen, warn
+from agent.doctor.once import UnfinishedError
+from agent.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from agent.doctor.checks import Check
+    from agent.doctor.node import Node
+
+SECONDS = 20.0
+"""How long one check may take: asking a daemon takes at most five, and a slow disk is no fault."""
+_MOST = 20  # findings of one check that are told
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A finding and the name of the check that made it."""
+
+    check: str
+    finding: Finding
+
+
+def examine(
+    node: Node,
+    checks: Sequence[Check] = CHECKS,
+    begin: Callable[[str], None] = lambda _: None,
+    seconds: float = SECONDS,
+) -> Iterator[Line]:
+    """Yield what all checks find; ``begin`` is told the name of each before it runs.
+
+    A check that takes longer than ``seconds`` is left behind, and a fact that it was waiting for is not asked for
+    again.
+    """
+    for check in checks:
+        begin(check.name)
+        for finding in _told(_in_time(check, node, seconds)):
+            yield Line(check.name, finding)
+
+
+def _told(findings: list[Finding]) -> Iterator[Finding]:
+    """Yield the worst first few of many."""
+    rank = {"fail": 0, "warn": 1, "ok": 2}
+    ordered = sorted(findings, key=lambda one: rank[one.verdict]) if len(findings) > _MOST else findings
+    yield from ordered[:_MOST]
+    if more := ordered[_MOST:]:
+        yield dataclasses.replace(more[0], subject=f"{len(more)} more", fact="of the same kind")
+
+
+def _in_time(check: Check, node: Node, seconds: float) -> list[Finding]:
+    """Run a check in a thread that may be left behind: a system call on a dead file system cannot be called off."""
+    findings: list[Finding] = []
+    runner = threading.Thread(target=lambda: findings.extend(_run(check, node)), daemon=True)
+    runner.start()
+    runner.join(seconds)
+    if runner.is_alive():
+        return [warn(check.name, f"no answer within {seconds:.0f} s: a file system or a daemon hangs",
+                     "see findmnt and the daemons' logs; what hangs is in ps -eo pid,stat,wchan,cmd")]  # fmt: skip
+    return findings
+
+
+def _run(check: Check, node: Node) -> list[Finding]:
+    try:
+        return list(islice(check.run(node), 100_000))
+    except UnfinishedError:
+        return [warn(check.name, "could not be looked at: an earlier check still waits", "see to that one first")]
+    except StoreError as error:
+        return [_of_store(error)]
+    except OSError as error:
+        return [unseen(error.filename or check.name, error)]
+    except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others
+        return [warn(check.name, f"could not be looked at: {type(error).__name__}: {error}",
+                     "a fault of cdi-sync: report it")]  # fmt: skip
+
+
+def _of_store(error: StoreError) -> Finding:
+    problem = error.problem
+    hidden = not error.permitted and os.geteuid() != 0
+    return Finding(problem.where, "warn" if hidden else "fail", problem.message, problem.hint, hidden=hidden)
+
+
+def leave_nothing_running() -> None:
+    """End the programs that a check asked and did not wait for."""
+    with contextlib.suppress(OSError):
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+                for child in file.read().split():
+                    os.kill(int(child), signal.SIGKILL)

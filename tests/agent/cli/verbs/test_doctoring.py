@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agent.doctor.checks import CHECKS
+from tests.agent.cli.verbs.node import check
+from tests.agent.doctor.conftest import patient as _patient
+from tests.agent.running import PROGRAM, Agent
+from tests.real.containerd import default_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.agent.doctor.patient import Patient
+    from tests.real.devices import Kernel
+    from tests.real.plugin import StartContainerd
+    from tests.real.udev import Udevd
+
+patient = _patient  # the fixture
+PAGE = Path(__file__).parents[4] / "docs" / "doctor.md"
+
+SILENT = {"notes", "udev-pending", "exposure", "boot", "registration"}
+"""Checks that find nothing on a node that is well, runs an agent and offers the kubelet nothing."""
+
+
+def run(patient: Patient, *more: str, options: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    argv: list[str | Path] = [PROGRAM, "doctor", *(patient.options if options is None else options), *more]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def document(patient: Patient, *more: str) -> tuple[list[dict[str, Any]], int]:
+    done = run(patient, "--output", "json", *more)
+    found = json.loads(done.stdout)
+    check("doctor", found)
+    return found["findings"], done.returncode
+
+
+def test_a_node_that_is_well(patient: Patient) -> None:
+    done = run(patient)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["VERDICT", "CHECK", "SUBJECT", "FACT"]
+    assert not [line for line in lines if line.startswith("fail")]
+    assert re.search(r"^\d+ ok, \d+ warn, 0 fail\n$", done.stderr)
+
+
+def test_a_failure_a_warning_and_a_broken_configuration_by_exit_code(patient: Patient) -> None:
+    patient.high.chmod(0o700)
+    found, code = document(patient)
+    assert code == 0
+    assert [one["verdict"] for one in found if one["subject"] == str(patient.high) and one["advice"]] == ["warn"]
+
+    patient.spec.unlink()
+    assert document(patient)[1] == 1
+
+    patient.configure("oops")
+    found, code = document(patient)
+    assert code == 2
+    assert [one for one in found if one["check"] == "conflicts"], "the rest is looked at all the same"
+
+
+def test_quiet_says_what_fails_alone(patient: Patient) -> None:
+    assert run(patient, "--quiet").stdout == ""
+    patient.spec.unlink()
+    done = run(patient, "--quiet")
+    rows = done.stdout.splitlines()[1:]
+    assert [row.split()[:3] for row in rows] == [["fail", "sync", str(patient.spec)]]
+    assert "; run cdi-sync --config" in rows[0]
+    assert done.stderr == ""
+
+
+def test_what_files_say_does_nothing_to_a_terminal(patient: Patient) -> None:
+    patient.other('{"cdiVersion": "\\u001b[31m"}', "a\x1b[2Jb.json")
+    done = run(patient)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert r"a\x1b[2Jb.json" in done.stdout
+
+
+def test_colour_on_a_terminal(patient: Patient) -> None:
+    patient.spec.unlink()
+    for no_color, coloured in (("", True), ("1", False)):
+        reader, writer = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200", "NO_COLOR": no_color}
+        argv: list[str | Path] = [PROGRAM, "doctor", *patient.options]
+        process = subprocess.Popen(argv, stdout=writer, stderr=writer, env=environment)
+        os.close(writer)
+        shown = _all(reader)
+        assert process.wait(60) == 1
+        assert ("\x1b[1;31mfail" in shown) is coloured
+        assert "sync" in shown
+
+
+def _all(reader: int) -> str:
+    parts = []
+    try:
+        while part := os.read(reader, 65536):
+            parts.append(part)
+    except OSError:  # EIO: the other side is closed
+        pass
+    finally:
+        os.close(reader)
+    return b"".join(parts).decode()
+
+
+@pytest.mark.parametrize("options", [["--spec-dir", ""], ["--output", "yaml"], ["--nonsense"]])
+def test_a_wrong_command_line(patient: Patient, options: list[str]) -> None:
+    assert run(patient, options=options).returncode == 2
+
+
+def test_every_check_is_in_the_documentation_and_nothing_else() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text().partition("## The checks")[2], re.MULTILINE)
+    assert rows == [one.name for one in CHECKS]
+
+
+@pytest.mark.real
+def test_a_node_with_everything_is_all_green(
+    patient: Patient, start_udevd: Callable[[str], Udevd], kernel: Kernel, start_containerd: StartContainerd
+) -> None:
+    udevd = start_udevd('KERNEL=="zram*", ENV{ID_SERIAL_SHORT}="doctor"')
+    disk = kernel.zram()
+    udevd.settle()
+    patient.containerd.write_text(default_config("2", [patient.low, patient.high]))
+    patient.checkpoint({"other.org/thing": ["a"]}, ("1234", ["acme.com/disk=doctor"]))
+    patient.kubelet.chmod(0o750)
+    patient.configure(f"""
+[[class]]
+kind = "acme.com/disk"
+name = "{{ID_SERIAL_SHORT}}"
+kubernetes.enabled = false
+  [[class.select]]
+  devnode = "{disk.node}"
+""")
+    patient.config.write_text(
+        patient.config.read_text().replace(
+            'kind = "acme.com/null"', 'kind = "acme.com/null"\nkubernetes.enabled = false'
+        )
+    )
+    start_containerd("2", config=patient.containerd)
+    with patient.listening("kubelet.sock"), Agent(patient.config, patient.low, patient.top / "log") as agent:
+        agent.wait_devices("acme.com/disk", {"doctor"})
+        found, code = document(patient)
+    wrong = [one for one in found if one["verdict"] != "ok"]
+    assert (wrong, code) == ([], 0)
+    assert {one["check"] for one in found} >= {one.name for one in CHECKS} - {
+        "notes",
+        "udev-pending",
+        "exposure",
+        "boot",
+        "registration",
+    }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.contrib import kubelet
-from tests.contrib.node import CONTRIB, MANIFESTS, TREE, Node, NodeError, find_containerd, is_running, resources
+from tests.contrib.node import CONTRIB, TREE, Node, NodeError, deploy, find_containerd, is_running, resources
 from tests.real.parts import MissingPartError
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _state() -> Iterator[str]:
 def _deploy(pod: Path) -> None:
     if not is_running(TREE):
         raise NodeError("no node runs here; start one in another terminal: make kubelet KUBELET=/path/to/kubelet")
-    shutil.copyfile(pod, TREE / MANIFESTS / pod.name)
+    deploy(pod, TREE)
     for container in _running():
         _show(container)
 

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from tests.real import parts
-from tests.real.cell import Cell
+from tests.real.cell import Cell, inside
 from tests.real.cri import CRI, CRIError
 from tests.real.devices import make_node
 from tests.real.images import write_archive
 from tests.real.scratch import cgroup_parent, scratch
 
 if TYPE_CHECKING:
+    import signal
     import subprocess
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
@@ -71,22 +72,30 @@ class Node:
         containerd: containerd's; its shim and `ctr` lie beside it.
         tree: the directory for all files; what an earlier node left in it is removed.
         agent: the agent's command line.
+        private: directories that are empty for all of them.
     """
 
     def __init__(
-        self, kubelet: Path, containerd: Path, *, tree: Path = TREE, agent: Sequence[str | Path] = AGENT
+        self,
+        kubelet: Path,
+        containerd: Path,
+        *,
+        tree: Path = TREE,
+        agent: Sequence[str | Path] = AGENT,
+        private: Sequence[Path] = (),
     ) -> None:
         self._kubelet, self._containerd, self._agent = kubelet, containerd, agent
-        self._tree = tree
+        self._tree, self._private = tree, (*_PRIVATE, *private)
         self._stack = ExitStack()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str | Path]] = {}
 
     def __enter__(self) -> Self:
         parts.need("root", "namespaces", "busybox")
         with ExitStack() as stack:
             _lay_out(self._tree, stack)
             self._scratch = stack.enter_context(scratch())
-            self._cell = stack.enter_context(Cell(private=_PRIVATE, binds=_binds(self._tree)))
+            self._cell = stack.enter_context(Cell(private=self._private, binds=_binds(self._tree)))
             self._start_containerd()
             self._start_kubelet()
             self._start("cdi-sync", self._agent)
@@ -110,6 +119,13 @@ class Node:
             if time.monotonic() > end:
                 raise NodeError(f"waited {seconds:.0f} s in vain: {what}; the logs are in {self._tree}/var/log")
             time.sleep(0.05)
+
+    def restart(self, name: str, how: signal.Signals) -> None:
+        """End a part, "kubelet" or "cdi-sync", with this signal, and start it again as it was."""
+        process = self._processes.pop(name)
+        os.kill(inside(process), how)
+        process.wait()
+        self._start(name, self._commands[name])
 
     def fail_if_ended(self) -> None:
         """Return if all parts run.
@@ -164,7 +180,8 @@ class Node:
         self.wait("the kubelet listens", (self._tree / PLUGINS / "kubelet.sock").is_socket)
 
     def _start(self, name: str, argv: Sequence[str | Path]) -> None:
-        with self._log(name).open("wb") as log:
+        self._commands[name] = argv
+        with self._log(name).open("ab") as log:
             self._processes[name] = self._cell.popen(argv, env=self._environment(), stdout=log, stderr=log)
 
     def _log(self, name: str) -> Path:
@@ -193,6 +210,12 @@ def resources() -> list[str]:
     """The resources that the sample configuration offers."""
     classes = tomllib.loads((CONTRIB / "config.toml").read_text())["class"]
     return [one["kubernetes"]["resource"] for one in classes]
+
+
+def deploy(pod: Path, tree: Path) -> None:
+    """Give the kubelet a static pod; it must not meet half a file."""
+    copy = shutil.copyfile(pod, tree / MANIFESTS / f".{pod.name}")
+    copy.rename(tree / MANIFESTS / pod.name)
 
 
 def is_running(tree: Path) -> bool:

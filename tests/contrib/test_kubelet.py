@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
+import signal
+import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -19,11 +20,16 @@ from tests.contrib.node import (
     PAUSE,
     Node,
     NodeError,
+    deploy,
     find_containerd,
     is_running,
     resources,
 )
+from tests.real.devices import make_node
 from tests.real.images import BUSYBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KVM, NULL = "github.com.ihcsim/kvm", "example.com/null"
 
@@ -138,40 +144,110 @@ def test_what_is_no_kubelet_is_named(capsys: pytest.CaptureFixture[str], tmp_pat
         assert f"error: '{name}' is no program; name your own kubelet" in capsys.readouterr().err
 
 
-# A kubelet is the user's own, so there is no part of this name to provision, and nothing to miss in CI.
-needs_kubelet = pytest.mark.skipif("KUBELET" not in os.environ, reason="the environment names no KUBELET")
+class Bench:
+    """A running node, and what its kubelet says, as a test asks for it."""
+
+    def __init__(self, node: Node, tree: Path) -> None:
+        self.node, self.tree = node, tree
+
+    def offers(self, count: int) -> None:
+        """Wait until so many shares of the stand-ins are allocatable."""
+        self.node.wait(f"{count} of {NULL}", lambda: len(kubelet.allocatable(self.tree).get(NULL, ())) == count)
+
+    def container(self, but: str = "") -> kubelet.Container:
+        """Wait until the one container runs, and is another than that of this id."""
+        self.node.wait("the container", lambda: [one.state for one in self._but(but)] == ["running"])
+        (container,) = self._but(but)
+        return container
+
+    def health(self, key: str, word: str) -> None:
+        """Wait until the pod's status says this word of a device."""
+        self.node.wait(f"{key} {word}", lambda: [one.health[NULL][key] for one in kubelet.containers()] == [word])
+
+    def deploy(self) -> kubelet.Container:
+        deploy(CONTRIB / "pod.yaml", self.tree)
+        return self.container()
+
+    def pull(self, name: str) -> None:
+        (self.tree / "run/stand-in" / name).unlink()
+
+    def plug(self, name: str, minor: int) -> None:
+        make_node(self.tree / "run/stand-in" / name, 1, minor)
+
+    def nodes(self, container: kubelet.Container) -> tuple[str, ...]:
+        return kubelet.injection(self.tree, container.id).nodes
+
+    def _but(self, but: str) -> list[kubelet.Container]:
+        return [one for one in kubelet.containers() if one.id != but]
 
 
 def start(tree: Path) -> Node:
-    return Node(Path(os.environ["KUBELET"]), find_containerd(os.environ.get("CONTAINERD")), tree=tree)
+    # Other tests have a udevd of their own at work on this machine's devices.
+    program, containerd = Path(os.environ["KUBELET"]), find_containerd(os.environ.get("CONTAINERD"))
+    return Node(program.absolute(), containerd, tree=tree, private=[Path("/run/udev")])
 
 
-@needs_kubelet
-def test_a_real_kubelet_sees_what_the_agent_sees(tmp_path: Path) -> None:
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    if "KUBELET" not in os.environ:
+        # It is the user's own: no part that could be provisioned, and none to miss in CI.
+        pytest.skip("the environment names no KUBELET")
     with start(tmp_path) as node:
-        # Given two resources that are registered,
-        node.wait("registration", lambda: kubelet.allocatable(tmp_path).keys() == set(resources()))
-        node.wait("shares", lambda: len(kubelet.allocatable(tmp_path)[NULL]) == 4)
-        with pytest.raises(NodeError, match="another one runs"), start(tmp_path):
-            pass
-        # when a pod asks for one of each, then its container has them by their CDI names;
-        shutil.copyfile(CONTRIB / "pod.yaml", tmp_path / MANIFESTS / "pod.yaml")
-        node.wait("the container", lambda: [one.state for one in kubelet.containers()] == ["running"])
-        (container,) = kubelet.containers()
-        injected = kubelet.injection(tmp_path, container.id)
-        (held,) = container.health[NULL]
-        device = held.partition("::")[0]
-        assert set(injected.names) == {f"{KVM}=kvm0", f"{NULL}={device}"}
-        assert f"/dev/{device} (c 1:3)" in injected.nodes
-        # when the device is pulled, then the pod and the node show it, until it is plugged in again.
-        place = tmp_path / "run/stand-in" / device
-        place.unlink()
-        node.wait("the loss in the pod's status", lambda: health(held) == "Unhealthy")
-        node.wait("the loss on the node", lambda: len(kubelet.allocatable(tmp_path)[NULL]) == 2)
-        os.mknod(place, 0o20600, os.makedev(1, 3))
-        node.wait("its return", lambda: health(held) == "Healthy" and len(kubelet.allocatable(tmp_path)[NULL]) == 4)
+        found = Bench(node, tmp_path)
+        node.wait("all resources", lambda: all(map(kubelet.allocatable(tmp_path).get, resources())))
+        found.offers(4)
+        yield found
     assert not is_running(tmp_path)
 
 
-def health(device: str) -> str:
-    return next(iter(kubelet.containers())).health[NULL][device]
+def test_a_container_gets_its_devices_by_their_names(bench: Bench) -> None:
+    container = bench.deploy()
+    (held,) = container.health[NULL]
+    device = held.partition("::")[0]
+    assert set(kubelet.injection(bench.tree, container.id).names) == {f"{KVM}=kvm0", f"{NULL}={device}"}
+    assert f"/dev/{device} (c 1:3)" in bench.nodes(container)
+
+
+def test_a_tree_has_one_node(bench: Bench) -> None:
+    with pytest.raises(NodeError, match="another one runs"), start(bench.tree):
+        pass
+
+
+def test_a_pulled_device_shows_and_a_restart_finds_it_by_the_old_answer(bench: Bench) -> None:
+    before = bench.deploy()
+    (held,) = before.health[NULL]
+    device = held.partition("::")[0]
+    bench.pull(device)
+    bench.health(held, "Unhealthy")
+    bench.offers(2)
+    bench.plug(device, 5)
+    bench.health(held, "Healthy")
+    bench.offers(4)
+    assert f"/dev/{device} (c 1:3)" in bench.nodes(before)
+    subprocess.run([bench.tree / "ctr", "tasks", "kill", "--signal", "KILL", before.id], check=True)
+    assert f"/dev/{device} (c 1:5)" in bench.nodes(bench.container(but=before.id))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("part", ["kubelet", "cdi-sync"])
+def test_registration_outlives_either_side(bench: Bench, part: str, how: signal.Signals) -> None:
+    container = bench.deploy()
+    bench.node.restart(part, how)
+    bench.pull("null1")
+    bench.offers(2)
+    bench.plug("null1", 3)
+    bench.offers(4)
+    assert bench.container().id == container.id
+
+
+def test_resources_follow_the_configuration(bench: Bench) -> None:
+    bench.deploy()
+    path = bench.tree / "etc/cdi-sync/config.toml"
+    text = path.read_text()
+    path.write_text(text.replace(f'kind = "{NULL}"', 'kind = "example.com/other"').replace(NULL, "example.com/other"))
+    bench.node.wait("the new one", lambda: len(kubelet.allocatable(bench.tree).get("example.com/other", ())) == 4)
+    bench.offers(0)
+    # A pod holds one of its devices, and would not start again without.
+    assert (bench.tree / "etc/cdi/cdi-sync+example.com+null.json").exists()
+    path.write_text(text)
+    bench.offers(4)

@@ -81,7 +81,8 @@ def without(before: Inventory, standings: Iterable[Standing], gone: Set[str]) ->
     for standing in standings:
         kind = standing.device_class.kind
         lost = {offer.name for offer in standing.rendered.offers if not gone.isdisjoint(offer.nodes)}
-        if kind in found and not lost.isdisjoint(found[kind].devices) and not standing.device_class.all_name:
+        lost.discard(standing.device_class.all_name or "")  # healthy while any node is there
+        if kind in found and not lost.isdisjoint(found[kind].devices):
             devices = {
                 name: replace(one, healthy=False) if name in lost else one for name, one in found[kind].devices.items()
             }

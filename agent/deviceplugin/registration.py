@@ -60,7 +60,10 @@ class Registration:
         """
         self._cancel()
         self._attempts = 0
-        self.served.server.disconnect()
+        if (
+            not self._watched
+        ):  # else a new kubelet may have found the socket already; the old one's stream ends by itself
+            self.served.server.disconnect()
         self.ensure()
 
     def ensure(self) -> None:
@@ -138,6 +141,7 @@ class Registration:
             return
         if self.since is not None and time.monotonic() - self._began > _STEADY:
             self._attempts = 0
+        self._begun.clear()
         self.since = None
         asyncio.get_running_loop().call_soon(self._again)
 

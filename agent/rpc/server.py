@@ -15,6 +15,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
+    ConnectionTerminated,
     DataReceived,
     RemoteSettingsChanged,
     RequestReceived,
@@ -28,7 +29,7 @@ from .messages import CONTENT_TYPE, Code, RpcError, Unframer, framed, percent_en
 from .protobuf import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from h2.events import Event
 
@@ -47,6 +48,7 @@ _SETTINGS = H2Configuration(
 )
 _HEADERS = ((b":status", b"200"), (b"content-type", CONTENT_TYPE))
 _DONE = ((b"grpc-status", b"0"),)
+_MESSAGE_LIMIT = 1000  # characters of a refusal, which may repeat what the peer said
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,19 @@ class Call:
         "_connection",
         "_next",
         "_pending",
+        "_request",
         "_trailers",
         "begun",
         "ended",
         "id",
         "method",
         "received",
-        "request",
     )
 
     def __init__(self, connection: _Connection, number: int, method: Unary | Streaming | None) -> None:
         self.id = number
         self.method = method
-        self.request: list[bytes] = []
+        self._request: bytes | None = None
         self.received = Unframer(REQUEST_LIMIT)
         self.begun = False
         self.ended: Callable[[], None] | None = None
@@ -105,11 +107,18 @@ class Call:
             self._pending += framed(message)
             self._connection.advance(self)
 
+    def take(self, message: bytes) -> None:
+        """Take the message of the request. Raises `RpcError` where it is not the only one."""
+        if self._request is not None:
+            raise _not_one()
+        self._request = message
+
     def whole_request(self) -> bytes:
         """Return the one message of the request. Raises `RpcError` where it is not one."""
-        if len(self.request) != 1 or not self.received.whole:
-            raise RpcError(Code.INVALID_ARGUMENT, "a call takes one whole message")
-        return self.request.pop()
+        request, self._request = self._request, None
+        if request is None or not self.received.whole:
+            raise _not_one()
+        return request
 
     def begin(self) -> None:
         """Tell the peer that the call is accepted; messages follow."""
@@ -131,14 +140,20 @@ class Call:
                 self._pending += framed(cast("bytes", self._next))
                 self._next = None
             room = min(h2.local_flow_control_window(self.id), h2.max_outbound_frame_size)
-            if room <= 0:
+            if room <= 0 or self._connection.full:
                 return False
             h2.send_data(self.id, bytes(self._pending[:room]))
             del self._pending[:room]
+            if self._pending:  # however much the peer would take at once, only what it reads is given to the kernel
+                self._connection.write()
         if self._trailers is None:
             return False
         h2.send_headers(self.id, self._trailers, end_stream=True)
         return True
+
+
+class _H2(H2Connection):
+    MAX_CLOSED_STREAMS = 128  # to tell a late frame from a wrong one; the kubelet's one connection lasts for weeks
 
 
 class _Connection(asyncio.Protocol):
@@ -146,14 +161,16 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self.h2 = H2Connection(_SETTINGS)
+        self.h2 = _H2(_SETTINGS)
         self.calls: dict[int, Call] = {}
+        self.full = False
+        """Whether the peer has yet to read what was written."""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.h2.initiate_connection()
-        self._write()
+        self.write()
         self._server.entered(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -163,12 +180,15 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Take no more from a peer that takes nothing from us: each of its pings would have to be answered."""
+        self.full = True
         if self._transport:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self.full = False
         if self._transport:
             self._transport.resume_reading()
+            self._advance_all()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -181,13 +201,16 @@ class _Connection(asyncio.Protocol):
             _log.debug("a connection at %s is closed", self._server.path, exc_info=True)
             self.close()
             return
-        self._write()
+        self.write()
 
     def close(self) -> None:
-        """Close the connection, after what is still to be sent (a word on why, if the peer broke a rule)."""
+        """Close the connection with a word on why, if the peer broke a rule and reads; its calls have ended then."""
         if self._transport:
-            self._write()
+            self.write()
+            if self._transport.get_write_buffer_size():  # it would stay open for as long as the peer does not read
+                self._transport.abort()
             self._transport.close()
+        self._end_calls()
 
     def abort(self) -> None:
         """Close the connection now; its calls have ended when this returns."""
@@ -196,10 +219,12 @@ class _Connection(asyncio.Protocol):
         self._end_calls()
 
     def _end_calls(self) -> None:
-        calls, self.calls = self.calls, {}
-        for call in calls.values():
-            if call.ended:
-                call.ended()
+        for call in tuple(self.calls.values()):
+            self._end(call)
+
+    def _end(self, call: Call) -> None:
+        if self.calls.pop(call.id, None) and call.ended:
+            call.ended()
 
     def advance(self, call: Call) -> None:
         """Send what can be sent of a call, now."""
@@ -210,9 +235,10 @@ class _Connection(asyncio.Protocol):
                 del self.calls[call.id]
         except H2Error:  # the peer has closed the stream, or broken a rule of HTTP/2: it will be told of
             return
-        self._write()
+        self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Give to the kernel what HTTP/2 has to say."""
         data = self.h2.data_to_send()
         if data and self._transport:
             self._transport.write(data)
@@ -227,12 +253,17 @@ class _Connection(asyncio.Protocol):
             if call:
                 self._answer(call)
         elif isinstance(event, StreamReset):
-            call = self.calls.pop(event.stream_id, None)
-            if call and call.ended:
-                call.ended()
+            call = self.calls.get(event.stream_id)
+            if call:
+                self._end(call)
         elif isinstance(event, (WindowUpdated, RemoteSettingsChanged)):
-            for call in tuple(self.calls.values()):
-                self.advance(call)
+            self._advance_all()
+        elif isinstance(event, ConnectionTerminated):  # nothing can be sent after it
+            self.close()
+
+    def _advance_all(self) -> None:
+        for call in tuple(self.calls.values()):
+            self.advance(call)
 
     def _open(self, number: int, headers: object) -> None:
         found = dict(cast("list[tuple[bytes, bytes]]", headers))
@@ -249,7 +280,10 @@ class _Connection(asyncio.Protocol):
         call = self.calls.get(number)
         if call:
             try:
-                call.request += call.received.feed(event.data)
+                for message in call.received.feed(event.data):
+                    call.take(message)
+                if not call.received.whole:
+                    self._server.bear()
             except RpcError as error:
                 self._refuse(call, error)
         with contextlib.suppress(H2Error):  # the stream may have been closed by that
@@ -262,8 +296,11 @@ class _Connection(asyncio.Protocol):
             self.h2.reset_stream(call.id, ErrorCodes.NO_ERROR)
 
     def _fail(self, call: Call, error: RpcError) -> None:
-        self.calls.pop(call.id, None)
-        trailers = ((b"grpc-status", b"%d" % error.code), (b"grpc-message", percent_encoded(error.message)))
+        self._end(call)
+        trailers = (
+            (b"grpc-status", b"%d" % error.code),
+            (b"grpc-message", percent_encoded(error.message[:_MESSAGE_LIMIT])),
+        )
         with contextlib.suppress(H2Error):
             self.h2.send_headers(call.id, trailers if call.begun else (*_HEADERS, *trailers), end_stream=True)
 
@@ -279,6 +316,8 @@ class _Connection(asyncio.Protocol):
             self._fail(call, error)
         except DamagedError as error:
             self._fail(call, RpcError(Code.INVALID_ARGUMENT, f"the request cannot be read: {error}"))
+        except H2Error:  # the peer gave the call up with the same bytes
+            self._end(call)
         except Exception as error:  # noqa: BLE001 - a fault of a method ends its call, and must not end the agent
             _log.error("a call at %s failed: %r; please report it", self._server.path, error)
             self._fail(call, RpcError(Code.INTERNAL, "the call failed; the agent's log says more"))
@@ -293,7 +332,7 @@ class Server:
         self._connections: dict[_Connection, None] = {}
         self._socket: socket.socket | None = None
         self._listening: asyncio.Server | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, int] | None = None
 
     async def start(self) -> None:
         """Listen, at a socket that is its user's own from the moment it exists; a socket in its place goes.
@@ -303,8 +342,7 @@ class Server:
         """
         self.stop()
         self._socket = bound(self.path)
-        status = os.lstat(self.path)
-        self._identity = status.st_dev, status.st_ino
+        self._identity = _identity(self.path)
         loop = asyncio.get_running_loop()
         # In two steps, so that one who is cancelled in between leaves a server that `stop` knows of.
         self._listening = await loop.create_unix_server(
@@ -333,21 +371,47 @@ class Server:
     def there(self) -> bool:
         """Whether the socket at the path is the one that is listened at."""
         try:
-            status = os.lstat(self.path)
+            return self._listening is not None and _identity(self.path) == self._identity
         except OSError:
             return False
-        return self._listening is not None and (status.st_dev, status.st_ino) == self._identity
 
     def entered(self, connection: _Connection) -> None:
-        """Take note of a connection; of too many the oldest without a call goes."""
-        if len(self._connections) >= _CONNECTIONS:
-            idle = next((one for one in self._connections if not one.calls), connection)
-            idle.abort()
+        """Take note of a connection; of too many the oldest goes of which no call was accepted, else the new one."""
         self._connections[connection] = None
+        if len(self._connections) > _CONNECTIONS:
+            self.left(_least(self._connections))
+
+    def bear(self) -> None:
+        """See that messages of which the rest is yet to come do not fill the memory.
+
+        Raises:
+            RpcError: together they are longer than two requests may be.
+        """
+        held = sum(call.received.held for connection in self._connections for call in connection.calls.values())
+        if held > 2 * REQUEST_LIMIT:
+            raise RpcError(Code.RESOURCE_EXHAUSTED, "too many long messages come at once; send one after the other")
 
     def left(self, connection: _Connection) -> None:
-        """Forget a connection."""
-        self._connections.pop(connection, None)
+        """Forget a connection, and close it."""
+        if connection in self._connections:
+            del self._connections[connection]
+            connection.abort()
+
+
+def _not_one() -> RpcError:
+    return RpcError(Code.INVALID_ARGUMENT, "a call takes one whole message")
+
+
+def _least(connections: Iterable[_Connection]) -> _Connection:
+    """Choose the oldest connection of which no call was accepted; the newest where there is none."""
+    *older, newest = connections
+    return next((one for one in older if not any(call.begun for call in one.calls.values())), newest)
+
+
+def _identity(path: str) -> tuple[int, int, int]:
+    """Return what tells a socket from another one in its place, which may have the same inode number."""
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino, status.st_ctime_ns
 
 
 def bound(path: str) -> socket.socket:

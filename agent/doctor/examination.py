@@ -15,6 +15,7 @@ from agent.doctor.checks import CHECKS
 from agent.doctor.findings import Finding, unseen, warn
 from agent.doctor.once import UnfinishedError
 from agent.store import StoreError
+from cdi.errors import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SECONDS = 20.0
 """How long one check may take: asking a daemon takes at most five, and a slow disk is no fault."""
 _MOST = 20  # findings of one check that are told
+_THREAD = "check "
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ def _told(findings: list[Finding]) -> Iterator[Finding]:
 def _in_time(check: Check, node: Node, seconds: float) -> list[Finding]:
     """Run a check in a thread that may be left behind: a system call on a dead file system cannot be called off."""
     findings: list[Finding] = []
-    runner = threading.Thread(target=lambda: findings.extend(_run(check, node)), daemon=True)
+    runner = threading.Thread(
+        target=lambda: findings.extend(_run(check, node)), name=f"{_THREAD}{check.name}", daemon=True
+    )
     runner.start()
     runner.join(seconds)
     if runner.is_alive():
@@ -75,7 +79,7 @@ def _in_time(check: Check, node: Node, seconds: float) -> list[Finding]:
 
 def _run(check: Check, node: Node) -> list[Finding]:
     try:
-        return list(islice(check.run(node), 100_000))
+        return list(islice(check.run(node), MOST))
     except UnfinishedError:
         return [warn(check.name, "could not be looked at: an earlier check still waits", "see to that one first")]
     except StoreError as error:
@@ -94,9 +98,10 @@ def _of_store(error: StoreError) -> Finding:
 
 
 def leave_nothing_running() -> None:
-    """End the programs that a check asked and did not wait for."""
-    with contextlib.suppress(OSError):
-        for task in os.listdir("/proc/self/task"):
-            with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+    """End the programs that checks started and were left behind waiting for."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(_THREAD):
+            path = f"/proc/self/task/{thread.native_id}/children"
+            with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
                 for child in file.read().split():
                     os.kill(int(child), signal.SIGKILL)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from agent.doctor.record import Record
 
 _SECONDS = 5.0
-_PREFIX, _SUFFIX = "cdi-sync-", ".sock"
 _RESTART = "systemctl restart cdi-sync"
 
 
@@ -103,9 +102,11 @@ def plugin_sockets(node: Node) -> Iterator[Finding]:
     """Tell whether the sockets of ours are listened at, one for each resource, by nobody but a running agent."""
     if not _is_served(node):
         return
+    from agent.deviceplugin.plugin import PREFIX, SUFFIX
+
     path = node.kubelet.sockets
     try:
-        names = [name for name in sorted(os.listdir(path)) if name.startswith(_PREFIX) and name.endswith(_SUFFIX)]
+        names = [name for name in sorted(os.listdir(path)) if name.startswith(PREFIX) and name.endswith(SUFFIX)]
     except FileNotFoundError:
         names = []
     except OSError as error:

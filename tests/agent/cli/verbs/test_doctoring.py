@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import pty
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.cli import main
 from agent.doctor.checks import CHECKS
 from tests.agent.cli.verbs.node import check
 from tests.agent.doctor.conftest import patient as _patient
 from tests.agent.running import PROGRAM, Agent
+from tests.agent.users import NOBODY, as_nobody
 from tests.real.containerd import default_config
 
 if TYPE_CHECKING:
@@ -77,6 +81,27 @@ def test_quiet_says_what_fails_alone(patient: Patient) -> None:
     assert [row.split()[:3] for row in rows] == [["fail", "sync", str(patient.spec)]]
     assert "; run cdi-sync --config" in rows[0]
     assert done.stderr == ""
+
+
+@pytest.mark.root
+def test_an_ordinary_user_is_told_so_by_exit_code(patient: Patient) -> None:
+    secret = patient.other("{}", "secret.json")
+    secret.chmod(0o600)
+
+    def look() -> str:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+            code = main(["doctor", "--output", "json", *patient.options])
+        return json.dumps([code, json.loads(out.getvalue())["findings"]])
+
+    patient.config.chmod(0o644)
+    os.chown(patient.config, NOBODY, -1)  # whoever runs it must be the only one to write its configuration
+    os.chown(patient.top, NOBODY, -1)
+    code, found = json.loads(as_nobody(look, patient.top))
+    fails = [one for one in found if one["verdict"] == "fail"]
+    assert (fails, code) == ([], 4)
+    (unread,) = [one for one in found if one["subject"] == str(secret) and one["check"] == "specs"]
+    assert (unread["verdict"], unread["advice"]) == ("warn", "run this as root")
 
 
 def test_what_files_say_does_nothing_to_a_terminal(patient: Patient) -> None:

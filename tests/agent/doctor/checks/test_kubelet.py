@@ -3,17 +3,24 @@ from __future__ import annotations
 import json
 import socket
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.doctor.checks import CHECKS as ALL
 from agent.doctor.examination import examine
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import KIND, Patient, entry, follow, listen
+from tests.agent.running import Agent, eventually
+from tests.kubelet.kubelet import Kubelet
+from tests.real import devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from agent.doctor.findings import Finding
 
 FAULTS = Faults()
 CHECKS = ("kubelet", "kubelet-socket", "plugin-sockets", "checkpoint", "registration", "pods")
@@ -136,6 +143,50 @@ def test_a_node_with_a_kubelet_is_well(patient: Patient) -> None:
         found = [line for line in examine(patient.node()) if line.check in CHECKS]
     assert {line.finding.verdict for line in found} == {"ok"}
     assert [line.check for line in found] == list(CHECKS)
+
+
+@pytest.mark.root
+def test_an_agent_that_serves_a_kubelet(patient: Patient) -> None:
+    """With the real agent: green while it serves; named when it was killed, and when what a pod holds is unplugged."""
+    card = devices.make_node(patient.dev / "card", 1, 5, mode=0o666)
+    patient.configure(
+        f'''  [class.kubernetes]
+  resource = "acme.com/null"
+[[class]]
+kind = "acme.com/node"
+name = "{{sysname}}"
+  [[class.select]]
+  devnode = "{patient.dev}/*"
+'''
+    )
+    patient.kubelet.parent.mkdir()
+    agent = Agent(patient.config, patient.low, patient.top / "log")
+    with Kubelet(patient.kubelet, patience=20.0) as kubelet, agent:
+        for resource in ("acme.com/node", KIND):
+            kubelet.until(partial(kubelet.allocatable, resource))
+        kubelet.admit("1234-abcd", "main", "acme.com/node")
+        patient.kubelet.chmod(0o750)
+        assert unwell(patient) == {}
+        assert {one.fact for one in patient.findings("plugin-sockets")} == {"2 of our sockets are listened at"}
+
+        card.unlink()
+        eventually(lambda: unwell(patient).keys() == {"pods"}, lambda: str(unwell(patient)))
+        assert "acme.com/node=card" in unwell(patient)["pods"].fact
+        devices.make_node(card, 1, 5, mode=0o666)
+        eventually(lambda: unwell(patient) == {}, lambda: str(unwell(patient)))
+
+        agent.kill()
+        found = unwell(patient)
+        assert found["plugin-sockets"].fact == "nobody listens: it was left by an agent that was killed"
+        assert "start the agent" in found["plugin-sockets"].advice
+        agent.start()
+        eventually(lambda: unwell(patient) == {}, lambda: str(unwell(patient)))
+
+
+def unwell(patient: Patient) -> dict[str, Finding]:
+    """What is wrong with the kubelet and what it holds, by check."""
+    lines = examine(patient.node(), [one for one in ALL if one.name in CHECKS])
+    return {line.check: line.finding for line in lines if line.finding.verdict != "ok"}
 
 
 def test_a_kubelet_that_takes_no_connection(patient: Patient) -> None:

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import Patient, follow, spec
 from tests.real import devices
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.real.plugin import StartContainerd
 
 FAULTS = Faults()
 
@@ -136,6 +140,32 @@ def an_interface_that_is_gone(patient: Patient) -> Planted:
 @FAULTS.each
 def test_a_fault(fault: Fault, patient: Patient) -> None:
     fault.examine(patient)
+
+
+@pytest.mark.real
+def test_what_a_real_container_that_is_not_root_can_open(patient: Patient, start_containerd: StartContainerd) -> None:
+    daemon = start_containerd("2", spec_dirs=[patient.low])
+
+    def opens() -> bool:
+        command = ["sh", "-c", "head -c 1 /dev/card > /dev/null"]
+        return daemon.run(devices=["beta.org/card=a"], command=command, user=1000).exit_code == 0
+
+    cases: tuple[tuple[dict[str, object], dict[str, object], bool], ...] = (
+        ({}, {}, True),  # though nobody but root can open the host's
+        ({"fileMode": 0o660}, {}, True),
+        ({"uid": 0, "gid": 44, "fileMode": 0o660}, {}, False),
+        ({"uid": 0, "gid": 44, "fileMode": 0o660}, {"additionalGids": [44]}, True),
+        ({"uid": 0, "fileMode": 0o600}, {}, False),
+        ({"gid": 0, "fileMode": 0o600}, {}, True),
+        ({"uid": 0, "gid": 0, "fileMode": 0o664, "permissions": "r"}, {}, True),
+    )
+    host = devices.make_node(patient.dev / "card", 1, 5, mode=0o600)
+    for node, edits, expected in cases:
+        whole = {"path": "/dev/card", "hostPath": str(host), "permissions": "rw", **node}
+        path = patient.other(spec("beta.org/card", "a", version="0.7.0", deviceNodes=[whole], **edits), "new.tmp")
+        path.rename(patient.low / "card.json")  # containerd heeds no file that is only made
+        verdict = patient.complaints("access") == []
+        assert (verdict, opens()) == (expected, expected), (node, edits)
 
 
 def test_what_is_no_fault(patient: Patient) -> None:

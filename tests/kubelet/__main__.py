@@ -7,7 +7,6 @@ broke a rule.
 from __future__ import annotations
 
 import argparse
-import queue
 import signal
 import sys
 from pathlib import Path
@@ -28,9 +27,9 @@ def main() -> int:
     parser.add_argument("--rescan", type=float, default=1.0, help="seconds between two looks at the registry")
     parser.add_argument("--patience", type=float, default=2.0, help="seconds that a stream has to end; 0: no judgement")
     chosen = parser.parse_args()
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: signals.put(number))
+    # Blocked in every thread, gRPC's included: one that gets a signal for the main one would keep it.
+    signals = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     kubelet = Kubelet(
         chosen.directory,
         chosen.registry,
@@ -40,7 +39,7 @@ def main() -> int:
         told=_print,
     )
     with kubelet:
-        while signals.get() == signal.SIGHUP:
+        while signal.sigwait(signals) == signal.SIGHUP:
             kubelet.restart(same_inode=True)
     return 1 if kubelet.breaches else 0
 

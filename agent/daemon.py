@@ -20,6 +20,7 @@ from agent.config import places
 from agent.config.settings import Settings
 from agent.discovery import globs
 from agent.discovery.udev import UdevDatabase
+from agent.notify import Notifier
 from agent.plan import Remove
 from agent.publish import Publisher
 from agent.reconcile import Reconciler, count
@@ -109,6 +110,9 @@ class Agent:
         self._reload = False
         self._failures = 0
         self._told = _Told()
+        self._manager = Notifier.of(os.environ)
+        self._unready = True
+        self._place: os.stat_result | None = None
         self._fault: BaseException | None = None
         self._loading: asyncio.Task[Settings] | None = None
         self._log_forms = {handler: handler.formatter for handler in _log.handlers}
@@ -165,6 +169,7 @@ class Agent:
                 self._containerd.look(self.settings)
                 files.watch(self._wanted())
                 self._serve()
+                self._announce()
                 await self.wake.due(delay)
         finally:
             self._publisher.stop()
@@ -173,12 +178,32 @@ class Agent:
             await self._containerd.stop()
             if self._writer:
                 self._writer.close()
+            self._manager.close()
         _log.info("stopped; the specs stay")
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._break)
         heed_signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hang_up})
+        if self._manager.interval:
+            self._ping(loop, self._manager.interval)
+
+    def _ping(self, loop: asyncio.AbstractEventLoop, interval: float) -> None:
+        """Say that the loop turns, now and ever after; one that hangs has nobody to say it."""
+        self._manager.alive()
+        loop.call_later(interval, self._ping, loop, interval)
+
+    def _announce(self) -> None:
+        """Tell the service manager how the pass went, and once that a start or a reload ends with it."""
+        self._manager.status(self._told.state)
+        if self._unready and not self._stopping:
+            self._manager.ready()
+            self._unready = False
+
+    def _reloading(self) -> None:
+        if not self._unready:
+            self._manager.reloading()
+            self._unready = True
 
     def _break(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End with the fault of a callback: a watcher that has died would leave us blind.
@@ -193,12 +218,14 @@ class Agent:
 
     def _stop(self) -> None:
         self._stopping = True
+        self._manager.stopping()
         if self._loading:
             self._loading.cancel()
         self.wake.end()
 
     def _hang_up(self) -> None:
         self._reload = True
+        self._reloading()
         self.wake.up()
 
     def _take_directory(self) -> None:
@@ -222,6 +249,7 @@ class Agent:
         if signature == self._config and not self._reload:
             return
         self._reload = False
+        self._reloading()
         self._loading = asyncio.ensure_future(load(self._options))
         try:
             settings = await self._loading
@@ -271,6 +299,8 @@ class Agent:
         try:
             outcome = self._reconciler.run(self.settings, self._ready_writer(), self._publisher.withdraw)
         except StoreError as error:
+            if self._walled_off():
+                raise
             self._told.failures([error])
             return self._retry()
         except (OSError, MemoryError) as error:  # what is short now was not met where a fact is read
@@ -305,7 +335,20 @@ class Agent:
             self._writer = None
         self._writer = Writer(self._directory, create=self._create)
         self._create = False
+        self._place = os.stat(self._directory.path)
         return self._writer
+
+    def _walled_off(self) -> bool:
+        """Tell whether the spec directory was replaced by one that this service may not write to.
+
+        A sandbox lets through to the directory that stood there when it was built. The service manager builds it anew.
+        """
+        try:
+            read_only = os.statvfs(self._directory.path).f_flag & os.ST_RDONLY
+            now = os.stat(self._directory.path)
+        except OSError:
+            return False
+        return bool(self._manager.listens and self._place and read_only and not os.path.samestat(self._place, now))
 
     def _retry(self) -> float:
         self._failures += 1
@@ -427,6 +470,13 @@ class _Told:
         self._problems: frozenset[Problem] = frozenset()
         self._failures: frozenset[str] = frozenset()
         self.refused: tuple[Problem, ...] = ()
+        self._sentence = ""
+
+    @property
+    def state(self) -> str:
+        """How things stand, in one line: what the last pass did, or why it could not, and what else is wrong."""
+        wrong = [f"the configuration is refused: {problem}" for problem in self.refused[:1]]
+        return "; ".join(filter(None, [*wrong, *sorted(self._failures)[:1], self._sentence]))
 
     def refusal(self, error: CDIError) -> None:
         """Tell that a configuration cannot be used; what was only not read is tried again, and told once."""
@@ -442,6 +492,7 @@ class _Told:
             _log.info("%s %s/%s", _done(change), directory, change.name)
         self._tell(notes + outcome.problems + outcome.warnings)
         self.failures(outcome.failures)
+        self._sentence = outcome.sentence
         if outcome.changes or not self._spoke:
             _log.info("%s", outcome.sentence)
         self._spoke = True

@@ -39,6 +39,11 @@ class Notifier:
         return cls(address, int(limit) / 1e6 if ours else None)
 
     @property
+    def listens(self) -> bool:
+        """Whether there is a service manager to tell."""
+        return self._socket is not None
+
+    @property
     def interval(self) -> float | None:
         """Seconds between two calls of `alive`, half of what is allowed; None where nobody waits for them."""
         return self._watchdog / 2 if self._watchdog and self._socket else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.contrib.node import CONTRIB, TREE, Node, NodeError, deploy, find_cont
 from tests.real.parts import MissingPartError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _NEXT = f"""In another terminal:
   {"make deploy":<46} a pod that asks for one device of each
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 def _kubelet(program: str, containerd: str | None) -> None:
     if not (os.path.isfile(program) and os.access(program, os.X_OK)):
         raise NodeError(f"'{program}' is no program; name your own kubelet: make kubelet KUBELET=/path/to/kubelet")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was made is unmade
     with Node(Path(program).absolute(), find_containerd(containerd)) as node:
         _say("containerd, the kubelet and cdi-sync run")
         wanted = resources()
@@ -90,26 +92,24 @@ def _state() -> Iterator[str]:
 def _deploy(pod: Path) -> None:
     if not is_running(TREE):
         raise NodeError("no node runs here; start one in another terminal: make kubelet KUBELET=/path/to/kubelet")
+    # For a resource that was never registered, the kubelet starts a static pod without a device.
+    _until(lambda: all(map(_offered, resources())), lambda: "the resources are not registered")
     deploy(pod, TREE)
-    for container in _running():
+    _until(_all_run, lambda: "; ".join(map(str, kubelet.containers())) or "the kubelet shows no pod")
+    for container in kubelet.containers():
         _show(container)
 
 
-def _running(seconds: float = 60) -> list[kubelet.Container]:
-    """The containers, once all run.
+def _all_run() -> bool:
+    found = kubelet.containers()
+    return bool(found) and all(one.state == "running" for one in found)
 
-    Raises:
-        NodeError: one does not within this time.
-    """
+
+def _until(check: Callable[[], bool], complaint: Callable[[], str], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while True:
-        found = kubelet.containers()
-        if found and all(one.state == "running" for one in found):
-            return found
+    while not check():
         if time.monotonic() > end:
-            raise NodeError(
-                f"no pod runs after {seconds:.0f} s: {'; '.join(map(str, found)) or 'the kubelet shows none'}"
-            )
+            raise NodeError(f"{complaint()}, after {seconds:.0f} s")
         time.sleep(0.1)
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Answered = TypeVar("Answered")
 RESOURCE = "acme.com/modem"
 _POLL = 0.002
-_CHANNEL = (("grpc.use_local_subchannel_pool", 1),)
+# No retries: gRPC would repeat a Register at the next kubelet, which has removed the socket that it names.
+_CHANNEL = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
 _HELLO_SECONDS = 1.0
 _STREAM_SECONDS = 1.0  # from a registration to its stream
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import socket
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _CONTROL = "/run/udev/control"
 _DATA = "/run/udev/data"
 _QUEUE = "/run/udev/queue"
+_GIVEN_UP = 180.0  # seconds that udevd gives the work on one event
 
 
 class UdevDatabase:
@@ -78,14 +80,16 @@ class UdevDatabase:
     def owes(self, syspath: str, node_changed: float) -> bool:
         """Tell whether udevd will still work on a device, so that it is too early to look at it.
 
-        A device that udevd never saw (it was there before udevd, and nobody triggered it) is not waited for.
+        A device that udevd never saw is not waited for: it was there before udevd, and nobody triggered it. Somebody
+        may have touched its node since, so the wait for one that is young ends where udevd itself would give up.
         """
         if not self.running or not self.available:
             return False
         device = self._device(syspath)
         if device is not None and device.is_initialized:
             return False
-        return os.path.exists(_QUEUE) or node_changed > _modified(_CONTROL)
+        young = time.time() - node_changed < _GIVEN_UP
+        return os.path.exists(_QUEUE) or (young and node_changed > _modified(_CONTROL))
 
     def _device(self, syspath: str) -> Any:
         if not self._has_data or not self.available:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
 from agent.discovery.sysfs import Look, Roots
 from agent.discovery.udev import UdevDatabase
 from tests.real import devices
+from tests.real.udev import Udevd
 
 NULL = "/sys/devices/virtual/mem/null"
 
@@ -42,3 +44,15 @@ def test_without_udevd_nothing_is_waited_for(database: UdevDatabase) -> None:
         assert not database.fresh().running
         assert not database.owes(NULL, float("inf"))
         assert database.tags(NULL) == frozenset()
+
+
+@pytest.mark.root
+@pytest.mark.real
+def test_a_device_that_udevd_never_saw_is_waited_for_no_longer_than_udevd_works(database: UdevDatabase) -> None:
+    with devices.machine(), Udevd():
+        now = time.time()
+        os.utime("/run/udev/control", (now - 400, now - 400))  # it has run for a while
+        database.fresh()
+        assert database.owes(NULL, now - 100)
+        assert not database.owes(NULL, now - 200)  # somebody else has touched the node since
+        assert not database.owes(NULL, now - 500)

@@ -121,7 +121,8 @@ class Registration:
         kubelet = self._kubelet()
         if kubelet:
             request = messages.register_request(os.path.basename(server.path), self.resource, OPTIONS)
-            await client.call(kubelet, messages.REGISTER, request, _ANSWER)
+            # A kubelet that starts removes all sockets before it listens: ours may be gone by the time it answers.
+            await client.call(kubelet, messages.REGISTER, request, _ANSWER, still=lambda: server.there)
 
     def _patience(self) -> float:
         """Return how long to wait before the next attempt, in seconds: longer each time, and not all at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
@@ -19,7 +19,9 @@ _MESSAGE_LIMIT = 1000  # characters of a refusal
 _SETTINGS = H2Configuration(client_side=True, header_encoding=None, validate_inbound_headers=False)
 
 
-async def call(path: str, method: str, request: bytes, seconds: float) -> bytes:
+async def call(
+    path: str, method: str, request: bytes, seconds: float, still: Callable[[], bool] = lambda: True
+) -> bytes:
     """Call a method with one request (at most 16 KiB) and one answer; returns the answer.
 
     Args:
@@ -27,17 +29,17 @@ async def call(path: str, method: str, request: bytes, seconds: float) -> bytes:
         method: such as ``/v1beta1.Registration/Register``.
         request: the message.
         seconds: to wait for the answer.
+        still: asked once the peer is connected to: whether the request still holds. If not, it is not sent.
 
     Raises:
         RpcError: the call was refused, or nobody answered.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes] = loop.create_future()
-    answer.add_done_callback(_heard)  # also where nobody waits for it any more
     answer.add_done_callback(_heeded)
     try:
         async with asyncio.timeout(seconds):
-            transport, _ = await loop.create_unix_connection(lambda: _Call(method, request, answer), path)
+            transport, _ = await loop.create_unix_connection(lambda: _Call(method, request, answer, still), path)
             try:
                 return await answer
             finally:
@@ -54,16 +56,12 @@ def _heeded(answer: asyncio.Future[bytes]) -> None:
         answer.exception()
 
 
-def _heard(answer: asyncio.Future[bytes]) -> None:
-    if not answer.cancelled():
-        answer.exception()
-
-
 class _Call(asyncio.Protocol):
-    def __init__(self, method: str, request: bytes, answer: asyncio.Future[bytes]) -> None:
+    def __init__(self, method: str, request: bytes, answer: asyncio.Future[bytes], still: Callable[[], bool]) -> None:
         self._method = method
         self._request = request
         self._answer = answer
+        self._still = still
         self._h2 = H2Connection(_SETTINGS)
         self._received = Unframer(ANSWER_LIMIT)
         self._message: bytes | None = None
@@ -71,6 +69,9 @@ class _Call(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if not self._still():
+            self._fail(_BROKEN_OFF)
+            return
         self._h2.initiate_connection()
         self._h2.send_headers(
             1,

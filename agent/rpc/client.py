@@ -13,6 +13,9 @@ from h2.exceptions import H2Error
 
 from .messages import CONTENT_TYPE, Code, RpcError, Unframer, framed, percent_decoded
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes
 _FRAME = 16 * 1024  # bytes that every peer takes in one frame
 _MESSAGE_LIMIT = 1000  # characters of a refusal
@@ -70,7 +73,7 @@ class _Call(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         if not self._still():
-            self._fail(_BROKEN_OFF)
+            self._fail(RpcError(Code.UNAVAILABLE, "it was given up"))
             return
         self._h2.initiate_connection()
         self._h2.send_headers(

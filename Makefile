@@ -42,8 +42,12 @@ schema: $(VENV)/.dev ## make what is made from schemas/ and from the configurati
 	$(BIN)/python -m tests.cdi.generate
 	$(BIN)/python -m agent.config.reference docs/configuration.md
 
-soak: $(VENV)/.dev ## a million mutated inputs against every reader of the library (ARGS=COUNT)
-	$(BIN)/python -m tests.cdi.soak $(ARGS)
+soak: $(VENV)/.dev ## as root: churn and trouble for the real agent (ARGS="--minutes 60 --seed 7")
+	@$(BIN)/python -m tests.real.provision
+	@$(BIN)/python -m tests.campaign $(ARGS)
+
+fuzz: $(VENV)/.dev ## mutated inputs for every parser (ARGS="--count 60000", ARGS="spec --seed 7")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 kubelet: $(VENV)/.dev ## as root: a standalone node with your KUBELET=PATH (CONTAINERD=PATH), until Ctrl-C
 	@$(BIN)/python -m tests.real.provision
@@ -55,4 +59,4 @@ deploy: $(VENV)/.dev ## a static pod on that node, and what it got (POD=contrib/
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help install dev run lint test bench schema soak kubelet deploy clean
+.PHONY: help install dev run lint test bench schema soak fuzz kubelet deploy clean

@@ -65,10 +65,10 @@ class Service:
 
     @property
     def listens(self) -> bool:
-        """Whether it heeds SIGHUP by now, or ignores it: before, the signal's own effect would end it."""
+        """Whether it heeds signals by now: before, the effect of its own that each has would end it."""
         with suppress(OSError):
             rows = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
-            return bool((int(rows["SigCgt"], 16) | int(rows["SigIgn"], 16)) >> (signal.SIGHUP - 1) & 1)
+            return bool(int(rows["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
         return False
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Mutates texts of specs for as long as one likes: ``python -m tests.cdi.soak [COUNT [SEED]]``, by default a million.
+"""Mutates texts of specs; for as long as one likes with ``python -m tests.fuzz spec``.
 
 Decoding must return a spec or raise :class:`~cdi.errors.CDIError`, whatever the bytes; a spec that was decoded must
 come back unchanged when it is written and read again.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,22 +52,3 @@ def check(data: bytes) -> bool:
     again = codec.decode(written)
     assert codec.to_document(again) == codec.to_document(spec), data
     return not validation.rejected(spec)
-
-
-def main(arguments: list[str]) -> int:
-    """Run, and print what was done."""
-    count, seed = (int(text) for text in (*arguments, *("1000000", "0")[len(arguments) :]))
-    begin = time.monotonic()
-    accepted = 0
-    for number, data in enumerate(inputs(count, seed)):
-        try:
-            accepted += check(data)
-        except Exception:
-            sys.stderr.write(f"input {number} of seed {seed}: {data!r}\n")
-            raise
-    sys.stdout.write(f"{count} inputs, {accepted} accepted, {time.monotonic() - begin:.0f} s\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import mmap
 import os
 import threading
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cdi-sync")
 _RECEIVE_BUFFER = 16 * 1024 * 1024  # bytes the kernel may queue of a burst of events; not allocated ahead
 _AT_ONCE = 1000  # events taken before others of the loop get their turn
+_THREAD = 16 * 1024 * 1024  # bytes that a thread may need to begin: twice its stack
 _BURST = 10  # how many times the quiet time a burst may keep us from looking
 
 
@@ -211,11 +213,12 @@ class Files:
         from watchdog.observers.inotify import InotifyObserver
 
         try:
+            _need_room()
             observer = InotifyObserver()
-        except OSError as error:
+            observer.start()
+        except (OSError, RuntimeError) as error:
             self._refuse("/ and what is below it", error)
             return
-        observer.start()
         self._observer = observer
         self._refused.clear()
 
@@ -262,17 +265,19 @@ class Files:
         if identity[0] is None:
             return
         try:
+            _need_room()
             watch = self._observer.schedule(self._handler, path, recursive=deep, event_filter=_events(content=content))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self._refuse(path, error)
             return
         self._watches[path] = (identity, watch)
         self._refused.discard(path)
 
-    def _refuse(self, path: str, error: OSError) -> None:
+    def _refuse(self, path: str, error: OSError | RuntimeError) -> None:
         if path not in self._refused and not isinstance(error, FileNotFoundError):
             self._refused.add(path)
-            reason = error.strerror or (str(error.args[0]) if error.args else "it is not known why")
+            told = error.strerror if isinstance(error, OSError) else None
+            reason = told or (str(error.args[0]) if error.args else "it is not known why")
             limit = "; raise fs.inotify.max_user_instances and max_user_watches" if "limit" in reason else ""
             _log.warning("%s cannot be watched: %s%s; changes there are seen at the next resync",
                          path, reason.lower(), limit)  # fmt: skip
@@ -339,6 +344,11 @@ def _events(*, content: bool) -> list[Any]:
              events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]  # fmt: skip
     contents = [events.FileClosedEvent, events.FileModifiedEvent, events.FileAttribEvent, events.DirAttribEvent]
     return names + contents if content else names
+
+
+def _need_room() -> None:
+    """Raise `OSError` where memory is short: Python would wait for ever for a thread that has no room to begin."""
+    mmap.mmap(-1, _THREAD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
 
 
 def _nearest_existing(path: str) -> str:

@@ -36,6 +36,7 @@ class Outcome:
     though it should not be, ``warnings`` what the configuration leaves out by its own word; ``failures`` the files
     that could not be written; ``pending`` the nodes that udev has yet to work on. ``ready`` names the devices of each
     kind that stand on disk as they should; ``holding`` the files that stay for pods although their class is gone.
+    ``repaired`` names the files that others had changed or removed, and that were put back.
     """
 
     classes: tuple[Rendered, ...]
@@ -47,6 +48,7 @@ class Outcome:
     applied: bool = True
     ready: Mapping[str, Set[str]] = field(default_factory=dict)
     holding: frozenset[str] = frozenset()
+    repaired: frozenset[str] = frozenset()
 
     @property
     def sentence(self) -> str:
@@ -87,6 +89,7 @@ class Reconciler:
         self._roots = roots or Roots()
         self._last: dict[str, tuple[bytes, Spec]] = {}
         self._others: dict[str, tuple[Signature, tuple[str, ...]]] = {}
+        self._strayed: set[str] = set()
 
     def run(
         self,
@@ -104,7 +107,9 @@ class Reconciler:
         Raises:
             StoreError: the specs cannot be read.
         """
+        left = {one.file_name: self.directory.known(one.file_name) for one in settings.classes}
         present = self.directory.present()
+        self._strayed |= {name for name, data in left.items() if data is not None and present.get(name) != data}
         observations = self._observe(settings)
         taken = self._taken({one.kind for one in settings.classes})
         rendered = tuple(
@@ -125,6 +130,7 @@ class Reconciler:
         failures = writer.apply(changes) if writer else []
         failed = {failure.problem.where for failure in failures}
         undone = {change.name: change for change in changes if self._missed(change, failed)}
+        done = {change.name for change in changes if writer} - undone.keys()
         return Outcome(
             classes=rendered,
             changes=tuple(change for change in changes if f"{self.directory.path}/{change.name}" not in failed),
@@ -134,6 +140,7 @@ class Reconciler:
             applied=writer is not None,
             ready={one.kind: self._ready(one, undone) for one in rendered},
             holding=frozenset(holding),
+            repaired=self._repaired(rendered, done, present),
             pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
         )
 
@@ -145,6 +152,16 @@ class Reconciler:
     def _missed(self, change: Change, failed: Set[str]) -> bool:
         """Whether a change may not be on disk, or not for good."""
         return not failed.isdisjoint({self.directory.path, f"{self.directory.path}/{change.name}"})
+
+    def _repaired(
+        self, rendered: Sequence[Rendered], written: Set[str], present: Mapping[str, bytes | None]
+    ) -> frozenset[str]:
+        """Return which of the files that others touched were written; of those that wait for that, keep note."""
+        wanted = {one.file_name: self._last[one.kind][0] for one in rendered if one.kind in self._last}
+        repaired = frozenset(written & self._strayed & wanted.keys())
+        waiting = self._strayed.intersection(wanted) - repaired
+        self._strayed = {name for name in waiting if present.get(name) != wanted[name]}
+        return repaired
 
     def _ready(self, one: Rendered, undone: Mapping[str, Change]) -> Set[str]:
         """Name the devices of a class that are in its spec on disk as they should be."""

@@ -122,6 +122,53 @@ def test_drift_is_put_back(bench: Bench, drift: str) -> None:
         assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_what_others_did_to_a_spec_and_was_undone_is_told_once(bench: Bench) -> None:
+    path = bench.path / FILE
+    assert bench.run(settings(DECLARED)).repaired == set()
+    path.write_text("{}")
+    assert bench.run(settings(DECLARED)).repaired == {FILE}
+    assert bench.run(settings(DECLARED)).repaired == set()
+    path.unlink()
+    assert bench.run(settings(DECLARED)).repaired == {FILE}
+    path.chmod(0o600)
+    assert bench.run(settings(DECLARED)).repaired == {FILE}
+
+
+def test_changes_of_our_own_and_of_what_is_no_class_are_no_repairs(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    assert bench.run(settings(DECLARED.replace("/dev/null", "/dev/full"))).repaired == set()
+    (bench.path / FILE.replace("modem", "planted")).write_text("{}")
+    assert bench.run(settings(DECLARED.replace("/dev/null", "/dev/full"))).repaired == set()
+    (bench.path / FILE).write_text("{}")
+    assert bench.run(settings("")).repaired == set()
+    assert not (bench.path / FILE).exists()
+
+
+def test_a_spec_that_another_put_back_as_it_was_needs_no_repair(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    path = bench.path / FILE
+    good = path.read_bytes()
+    path.write_text("{}")
+    assert bench.run(settings(DECLARED), dry=True).repaired == set()
+    path.write_bytes(good)
+    assert bench.run(settings(DECLARED)).repaired == set()
+    assert bench.run(settings(DECLARED)).repaired == set()
+
+
+def test_a_repair_that_could_not_be_made_at_first_counts_when_it_was(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    path = bench.path / FILE
+    path.unlink()
+    path.mkdir()
+    (path / "in-the-way").touch()
+    assert bench.run(settings(DECLARED)).failures
+    (path / "in-the-way").unlink()
+    path.rmdir()
+    outcome = bench.run(settings(DECLARED))
+    assert not outcome.failures
+    assert outcome.repaired == {FILE}
+
+
 def test_a_class_that_is_gone_takes_its_file_along_and_no_other(bench: Bench) -> None:
     bench.path.mkdir()
     (bench.path / "theirs.json").write_text("{}")

@@ -25,6 +25,9 @@ from agent.plan import Remove
 from agent.publish import Publisher
 from agent.reconcile import Reconciler, count
 from agent.setup.keeping import Keeper
+from agent.status import state
+from agent.status.record import Record
+from agent.status.socket import Socket
 from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
 from agent.watch import Files, Interest, Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
@@ -32,8 +35,10 @@ from cdi.errors import CDIError, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from agent.metrics.endpoint import Endpoint
     from agent.plan import Change
     from agent.reconcile import Outcome
+    from agent.status.state import State
 
 _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
@@ -118,6 +123,9 @@ class Agent:
         self._log_forms = {handler: handler.formatter for handler in _log.handlers}
         self._config: tuple[object, ...] | None = None
         self._holding: frozenset[str] = frozenset()
+        self._record = Record()
+        self._socket = Socket(lambda: state.document(self._state()))
+        self._endpoint: Endpoint | None = None
 
     def _form_log(self, form: str) -> None:
         for handler in self._log_forms:
@@ -139,16 +147,17 @@ class Agent:
         """
         self._config = _config_signature(self._options)  # before it is read: a change meanwhile must show
         self._adopt(await load(self._options))
+        self._record.loaded()
         self._form_log(self.settings.log)
         self.wake = Wake(self.settings.settle)
-        self._publisher = Publisher(self.settings, self.wake.up)
+        self._publisher = Publisher(self.settings, self._waking("kubelet"))
         self._listen()
         self._take_directory()
-        files = Files(self.wake.up)
-        self._containerd = Keeper(self.wake.up)
-        mounts = Mounts(self.wake.up, lambda: self._mounts_matter() or files.replaced())
+        files = Files(self._waking("file"))
+        self._containerd = Keeper(self._waking("containerd"))
+        mounts = Mounts(self._waking("mount"), lambda: self._mounts_matter() or files.replaced())
         uevents = (
-            Uevents(self._udev, self.wake.up, self._nodeless_matters, self._publisher.vanished)
+            Uevents(self._udev, self._waking("device"), self._nodeless_matters, self._publisher.vanished)
             if self._udev.available
             else None
         )
@@ -169,9 +178,11 @@ class Agent:
                 self._containerd.look(self.settings)
                 files.watch(self._wanted())
                 self._serve()
+                await self._tell()
                 self._announce()
                 await self.wake.due(delay)
         finally:
+            self._tell_no_more()
             self._publisher.stop()
             mounts.stop()
             files.stop()
@@ -180,6 +191,27 @@ class Agent:
                 self._writer.close()
             self._manager.close()
         _log.info("stopped; the specs stay")
+
+    def _waking(self, source: str) -> Callable[[], None]:
+        return self._record.heard(source, self.wake.up)
+
+    def _state(self) -> State:
+        return self._record.now(self.settings, self._publisher, self._containerd)
+
+    async def _tell(self) -> None:
+        """Answer `cdi-sync status`, and serve metrics where they are wanted."""
+        await self._socket.look(self.settings.state_dir)
+        if self.settings.metrics and not self._endpoint:
+            from agent.metrics.endpoint import Endpoint  # brings HTTP and Prometheus
+
+            self._endpoint = Endpoint(self._state)
+        if self._endpoint:
+            self._endpoint.follow(self.settings.metrics)
+
+    def _tell_no_more(self) -> None:
+        self._socket.stop()
+        if self._endpoint:
+            self._endpoint.stop()
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -226,7 +258,7 @@ class Agent:
     def _hang_up(self) -> None:
         self._reload = True
         self._reloading()
-        self.wake.up()
+        self._waking("signal")()
 
     def _take_directory(self) -> None:
         """Take the lock at the start; what another user or process could not heal by itself ends the agent."""
@@ -260,10 +292,12 @@ class Agent:
         except CDIError as error:
             if self._certain(signature, error):
                 self._told.refusal(error)
+                self._record.refused(error.problems)
             return
         finally:
             self._loading = None
         if self._certain(signature):
+            self._record.loaded()
             self._apply(settings)
 
     def _certain(self, signature: tuple[object, ...], error: CDIError | None = None) -> bool:
@@ -302,14 +336,17 @@ class Agent:
             if self._walled_off():
                 raise
             self._told.failures([error])
+            self._record.failed(error.problem, time.perf_counter() - start)
             return self._retry()
         except (OSError, MemoryError) as error:  # what is short now was not met where a fact is read
             reason = getattr(error, "strerror", None) or str(error) or "out of memory"
             problem = Problem("this node", f"cannot be looked at: {reason.lower()}",
                               "see to the limits of this process; it is tried again")  # fmt: skip
             self._told.failures([StoreError(problem)])
+            self._record.failed(problem, time.perf_counter() - start)
             return self._retry()
         self._publisher.offer(outcome)
+        self._record.passed(outcome, time.perf_counter() - start)
         self._holding = outcome.holding
         problems = self._publisher.problems
         self._told.outcome(outcome, self._directory.path, (*self.settings.notes, *problems))

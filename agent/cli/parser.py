@@ -244,6 +244,14 @@ VERBS: tuple[Verb, ...] = (
         names_config=True,
     ),
     Verb(
+        "status",
+        "show what the running agent holds: devices, specs, what the kubelet knows of; or without one what it left",
+        "agent.cli.verbs.status:status",
+        "cdi-sync status --output json",
+        (),
+        ("text", "json"),
+    ),
+    Verb(
         "doctor",
         "check this node from kernel to kubelet, and say of what is wrong how to mend it; changes nothing",
         "agent.cli.verbs.doctoring:doctor",

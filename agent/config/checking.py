@@ -40,7 +40,7 @@ _NO_GLOB = "is a list without a glob, which nothing could match", "name one, or 
 _FORMS = {
     "^/": "an absolute path",
     "^[rwm]{1,3}$": "made of the letters r, w and m",
-    r"^[^:]+:[0-9]{1,5}$": 'an address such as "127.0.0.1:9464"',
+    r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):[0-9]{1,5}$": 'an address such as "127.0.0.1:9464" or "[::1]:9464"',
     r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$": '"auto" or a CDI version such as "0.5.0"',
     r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$": 'a time such as "100ms", "30s" or "10m"',
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import json
 import os
 import re
@@ -78,9 +79,6 @@ def compile_config(config: model.Config, place: Callable[[Path], str]) -> tuple[
         classes.append(dataclasses.replace(compiled, resource=resource))
     faults += _directory_faults(config)
     faults += _agent_faults(config.agent)
-    if config.agent.metrics is not None:
-        notes.append(Problem(place(("agent", "metrics")), "metrics is understood, and not served by this version",
-                             "leave it out, or wait for a later version"))  # fmt: skip
     return dataclasses.replace(_settings(config, tuple(classes)), notes=tuple(notes)), faults
 
 
@@ -131,7 +129,19 @@ def _agent_faults(agent: model.Agent) -> list[Fault]:
     if version != "auto" and version not in versions.ALL:
         known = ", ".join(versions.ALL)
         faults.append((("agent", "max_cdi_version"), f"{version!r} is no version of CDI", f"known are {known}"))
+    if agent.metrics is not None and (reason := _address_problem(agent.metrics)):
+        faults.append((("agent", "metrics"), reason, 'write it like "127.0.0.1:9464" or "[::1]:9464"'))
     return faults
+
+
+def _address_problem(address: str) -> str | None:
+    """Say why nobody can listen at an address; names are none, since they may come to mean another."""
+    host, _, port = address.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return f"{host!r} is no IP address"
+    return None if 0 < int(port) < 65536 else f"there is no port {int(port)}"
 
 
 def seconds(text: str) -> float:

@@ -43,7 +43,10 @@ class Agent:
         default="auto",
         pattern=r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$",
     )
-    metrics: str | None = _key("address to serve metrics at; not served yet", pattern=r"^[^:]+:[0-9]{1,5}$")
+    metrics: str | None = _key(
+        "where to serve `/metrics`, `/healthz` and `/readyz`, such as `127.0.0.1:9464`; without one no port is open",
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):[0-9]{1,5}$",
+    )
     log: Literal["text", "json"] = _key("form of the log lines on standard error", default="text")
 
 

@@ -39,12 +39,19 @@ class Keeper:
         self._said: frozenset[str] = frozenset()
         self._again = float("inf")
         self.directories: tuple[str, ...] = ()
+        self.looked: float | None = None
+        """When the last look ended, in seconds since the epoch."""
+        self.changes = 0
+        """How many files were changed."""
+        self.problems: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
 
     def look(self, settings: Settings) -> None:
         """Start to look, unless nothing is wanted, nothing has changed, or it is being done."""
         wish = settings.containerd
         if not wish.enable_cdi:
             self.directories, self._seen, self._again = (), None, float("inf")
+            self.looked, self.problems, self.notes = None, (), ()
             return
         if not self.directories:
             from agent.runtimes.containerd import CONFIG  # brings a TOML parser, for those who want it
@@ -89,9 +96,12 @@ class Keeper:
 
     def _tell(self, answer: dict[str, Any]) -> None:
         """Log what was done, and what is wrong or left to do once."""
+        self.looked = time.time()
+        self.changes += len(answer.get("changes", ()))
+        self.problems, self.notes = tuple(answer.get("problems", ())), tuple(answer.get("notes", ()))
         for path in answer.get("changes", ()):
             _log.info("CDI is switched on in %s", path)
-        now = frozenset(answer.get("problems", ())) | frozenset(answer.get("notes", ()))
+        now = frozenset(self.problems + self.notes)
         for text in sorted(now - self._said):
             _log.warning("containerd: %s", text)
         self._said = now

@@ -107,4 +107,4 @@ def test_without_being_asked_it_touches_nothing(tmp_path: Path, config: Path) ->
         living.wait_ready()
         assert living.end() == 0
     assert config.read_text() == V2
-    assert not (tmp_path / "state").exists()
+    assert list((tmp_path / "state").iterdir()) == []

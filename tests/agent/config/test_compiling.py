@@ -388,8 +388,26 @@ def test_the_kubelets_directory_leaves_room_for_the_name_of_a_socket() -> None:
     assert "is too long" in told
 
 
-def test_metrics_are_understood_and_not_served_yet() -> None:
-    notes = settings_of((files.parse("a.toml", '[agent]\nmetrics = "127.0.0.1:9464"\n'),)).notes
-    assert [(note.where, note.message) for note in notes] == [
-        ("a.toml:2:1", "metrics is understood, and not served by this version")
-    ]
+def test_metrics_have_an_address_or_are_off() -> None:
+    assert settings_of((files.parse("a.toml", ""),)).metrics is None
+    settings = settings_of((files.parse("a.toml", '[agent]\nmetrics = "[::1]:9464"\n'),))
+    assert (settings.metrics, settings.notes) == ("[::1]:9464", ())
+
+
+@pytest.mark.parametrize(
+    ("address", "fact"),
+    [
+        ("localhost:9464", "'localhost' is no IP address"),
+        ("1.2.3:9464", "'1.2.3' is no IP address"),
+        ("[1::2::3]:9464", "'[1::2::3]' is no IP address"),
+        ("127.0.0.1:0", "there is no port 0"),
+        ("127.0.0.1:65536", "there is no port 65536"),
+        ("9464", "must be an address such as"),
+        ("::1:9464", "must be an address such as"),
+        ("", "must be an address such as"),
+        ("127.0.0.1:9464\\n", "must be an address such as"),
+    ],
+)
+def test_an_address_that_nobody_can_listen_at_is_told(address: str, fact: str) -> None:
+    (told,) = faults(f'[agent]\nmetrics = "{address}"\n')
+    assert fact in told

@@ -1,0 +1,100 @@
+"""Where metrics and health are served: as the configuration says, and tried again where the address is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from agent.metrics import health
+from agent.metrics.families import exposition
+from agent.metrics.http import Answer, Site
+from cdi.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agent.metrics.health import Finding
+    from agent.status.state import State
+
+_log = logging.getLogger("cdi-sync")
+_FIRST, _LONGEST = 1.0, 60.0  # seconds between attempts at an address that is taken
+
+
+class Endpoint:
+    """Serves ``/metrics``, ``/healthz`` and ``/readyz``. To be used in the event loop's thread."""
+
+    def __init__(self, state: Callable[[], State]) -> None:
+        """``state`` is asked for at each request, and for nothing else."""
+        self.problem: Problem | None = None
+        """Why nobody is served, where that is so."""
+        self._state = state
+        self._site = Site({"/metrics": self._metrics, "/healthz": self._alive, "/readyz": self._ready})
+        self._address: str | None = None
+        self._server: asyncio.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def follow(self, address: str | None) -> None:
+        """Serve there from now on; nowhere without an address."""
+        if address == self._address:
+            return
+        self.stop()
+        self._address = address
+        if address is not None:
+            self._task = asyncio.get_running_loop().create_task(self._listen(address), name=f"listen at {address}")
+
+    def stop(self) -> None:
+        """Serve no more."""
+        if self._task:
+            self._task.cancel()
+        if self._server:
+            self._server.close()
+        self._site.stop()
+        self._address = self._server = self._task = self.problem = None
+
+    async def _listen(self, address: str) -> None:
+        patience = _FIRST
+        while True:
+            try:
+                await self._start(address)
+            except OSError as error:
+                self._tell(address, error)
+            else:
+                break
+            await asyncio.sleep(patience)
+            patience = min(_LONGEST, 2 * patience)
+        self.problem = None
+        _log.info("metrics are served at http://%s/metrics", address)
+
+    async def _start(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        server = await asyncio.get_running_loop().create_server(
+            self._site.connection, host.strip("[]"), int(port), start_serving=False
+        )
+        self._server = server
+        await server.start_serving()
+
+    def _tell(self, address: str, error: OSError) -> None:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)  # asyncio makes a sentence of its own
+        problem = Problem(f"metrics at {address}", f"cannot be served: {reason}",
+                          "free the address, or name another one; it is tried again")  # fmt: skip
+        if problem != self.problem:
+            _log.warning("%s", problem)
+        self.problem = problem
+
+    def _metrics(self, accept: str) -> Answer:
+        content_type, text = exposition(self._state(), accept)
+        return Answer(text, content_type)
+
+    def _alive(self, _accept: str) -> Answer:
+        return _verdict(health.alive(self._state()))
+
+    def _ready(self, _accept: str) -> Answer:
+        return _verdict(health.ready(self._state()))
+
+
+def _verdict(findings: tuple[Finding, ...]) -> Answer:
+    well = all(one.well for one in findings)
+    return Answer(health.text(findings).encode(), status=HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -55,6 +58,24 @@ def unseen(subject: str, error: OSError) -> Finding:
 def of_problem(problem: Problem, verdict: Verdict, advice: str) -> Finding:
     """Return a problem as a finding; ``advice`` stands in where it has none."""
     return Finding(problem.where, verdict, problem.message, problem.hint or advice)
+
+
+def writers(path: str, status: os.stat_result, danger: str) -> Iterator[Finding]:
+    """Name who but root, or who runs this, can write there, and what ``danger`` that is."""
+    if status.st_uid not in (0, os.geteuid()):
+        yield fail(path, f"belongs to user {status.st_uid}, who can {danger}", command("chown", "root", path))
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        yield fail(path, f"others can write it (mode {mode(status)}), and so {danger}", command("chmod", "go-w", path))
+
+
+def mode(status: os.stat_result) -> str:
+    """Return a file's mode as one writes it for chmod."""
+    return f"{stat.S_IMODE(status.st_mode):04o}"
+
+
+def command(*words: str) -> str:
+    """Return a command to copy: names of files are somebody's word, and stay words in a shell."""
+    return shlex.join(words)
 
 
 def some(names: Iterable[str]) -> str:

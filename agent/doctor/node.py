@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ from agent.config.load import load
 from agent.config.settings import Kubelet, Settings
 from agent.discovery.udev import UdevDatabase
 from agent.doctor import holding, record, runtimes
+from agent.doctor.findings import command
 from agent.doctor.once import Once
 from agent.runtimes.answers import lists
 from agent.store import SpecDirectory
@@ -142,7 +141,7 @@ class Node:
         options = [word for name, value in given if value for word in (name, value)]
         if asked.spec_dirs:
             options += ["--spec-dir", self.spec_dir]
-        return shlex.join(["cdi-sync", *options, *words])
+        return command("cdi-sync", *options, *words)
 
     def look(self, path: str) -> os.stat_result | None:
         """Return what stands at a path, a link not followed; ``None`` where nothing does. Raises `OSError`."""
@@ -152,8 +151,3 @@ class Node:
             except (FileNotFoundError, NotADirectoryError, ValueError):
                 self._looks[path] = None
         return self._looks[path]
-
-
-def mode(status: os.stat_result) -> str:
-    """Return a file's mode as one writes it for chmod."""
-    return f"{stat.S_IMODE(status.st_mode):04o}"

@@ -8,8 +8,8 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from agent.doctor.findings import Finding, fail, ok, or_ok, some, unseen, warn
-from agent.doctor.node import mode
+from agent.doctor.findings import Finding, command, fail, mode, ok, or_ok, some, unseen, warn, writers
+from agent.runtimes.answers import lists
 from agent.store import passing
 from cdi.specdirs import EXTENSIONS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from agent.doctor.node import Node
 
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS_ENTER = stat.S_IROTH | stat.S_IXOTH
 _ALMOST_NOTHING = 64 * 1024  # bytes; a spec of a usual node has a few thousand
 _FEW = 16  # files
@@ -42,8 +41,10 @@ def spec_dirs(node: Node) -> Iterator[Finding]:
 
 def _missing(path: str, node: Node) -> Iterator[Finding]:
     if os.path.islink(path):
-        yield fail(path, f"is a link to {os.readlink(path)}, which is not there", f"remove the link: rm {path}")
-    elif path != node.spec_dir:
+        yield fail(
+            path, f"is a link to {os.readlink(path)}, which is not there", f"remove the link: {command('rm', path)}"
+        )
+    elif not lists((path,), node.spec_dir):
         yield ok(path, "is not there, and nobody here needs it")
     elif node.outcome and not node.outcome.changes:
         yield ok(path, "is not there, and there is no spec to write")
@@ -59,13 +60,9 @@ def _of_directory(path: str, status: os.stat_result) -> Iterator[Finding]:
     if not stat.S_ISDIR(status.st_mode):
         yield fail(path, "is no directory", "move it away")
         return
-    if status.st_uid not in (0, os.geteuid()):
-        yield fail(path, f"belongs to user {status.st_uid}, who can give containers any device", f"chown root {path}")
-    if status.st_mode & _OTHERS_WRITE:
-        yield fail(path, f"others can write it (mode {mode(status)}), and so give containers any device",
-                   f"chmod go-w {path}")  # fmt: skip
+    yield from writers(path, status, "give containers any device")
     if status.st_mode & _OTHERS_ENTER != _OTHERS_ENTER:
-        yield warn(path, f"rootless runtimes cannot read it (mode {mode(status)})", f"chmod 0755 {path}")
+        yield warn(path, f"rootless runtimes cannot read it (mode {mode(status)})", command("chmod", "0755", path))
 
 
 def spec_files(node: Node) -> Iterator[Finding]:
@@ -81,13 +78,9 @@ def _of_file(path: str) -> Iterator[Finding]:
         status = os.stat(path)
     except OSError:
         return  # gone, or the check of specs says so
-    if status.st_uid not in (0, os.geteuid()):
-        yield fail(path, f"belongs to user {status.st_uid}, who can give containers any device", f"chown root {path}")
-    if status.st_mode & _OTHERS_WRITE:
-        yield fail(path, f"others can write it (mode {mode(status)}), and so give containers any device",
-                   f"chmod go-w {path}")  # fmt: skip
+    yield from writers(path, status, "give containers any device")
     if not status.st_mode & stat.S_IROTH:
-        yield warn(path, f"rootless runtimes cannot read it (mode {mode(status)})", f"chmod 0644 {path}")
+        yield warn(path, f"rootless runtimes cannot read it (mode {mode(status)})", command("chmod", "0644", path))
 
 
 def names(node: Node) -> Iterator[Finding]:
@@ -110,9 +103,11 @@ def _of_name(entry: os.DirEntry[str]) -> Iterator[Finding]:
             yield warn(entry.path, "is a directory, and runtimes look into none", "move its specs one level up")
     elif lower.endswith((*EXTENSIONS, *_MISNAMED)) and not name.endswith(EXTENSIONS):
         right = f"{os.path.splitext(entry.path)[0]}.{'yaml' if lower.endswith('.yml') else lower[-4:].lstrip('.')}"
-        yield warn(entry.path, "no runtime reads a file of this name: only .json and .yaml", f"mv {entry.path} {right}")
+        yield warn(
+            entry.path, "no runtime reads a file of this name: only .json and .yaml", command("mv", entry.path, right)
+        )
     elif _is_leftover(entry):
-        yield warn(entry.path, "is a temporary file of a writer that was killed", f"rm {entry.path}")
+        yield warn(entry.path, "is a temporary file of a writer that was killed", command("rm", entry.path))
 
 
 def _is_leftover(entry: os.DirEntry[str]) -> bool:
@@ -166,7 +161,7 @@ def _of_writing(path: str) -> Finding:
         return fail(path, f"cannot be made: {place} is no directory", f"move {place} away")
     status = os.stat(place)
     if place == path and status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-        return fail(path, f"everybody can write it (mode {mode(status)})", f"chmod go-w {path}")
+        return fail(path, f"everybody can write it (mode {mode(status)})", command("chmod", "go-w", path))
     if os.access(place, os.W_OK | os.X_OK):
         return ok(path, "can be written" if place == path else "is not there, and is made when it is needed")
     if os.geteuid() != 0:
@@ -174,7 +169,7 @@ def _of_writing(path: str) -> Finding:
     if os.statvfs(place).f_flag & os.ST_RDONLY:
         return fail(path, "cannot be written: its file system is read-only", "mount it writable: mount -o remount,rw")
     return fail(
-        path, "cannot be written, even by root", f"see whether it is immutable: lsattr -d {place}, chattr -i {place}"
+        path, "cannot be written, even by root", f"where lsattr -d calls it immutable: {command('chattr', '-i', place)}"
     )
 
 
@@ -203,9 +198,11 @@ def of_labels(labels: dict[str, str]) -> Iterator[Finding]:
         if (type_ := f"{label}:::".split(":")[2]).endswith(_FOREIGN_LABELS):
             foreign.setdefault(type_, []).append(path)
     for type_, paths in sorted(foreign.items()):
-        places = " ".join(sorted({path if os.path.isdir(path) else os.path.dirname(path) for path in paths}))
+        places = sorted({path if os.path.isdir(path) else os.path.dirname(path) for path in paths})
         yield warn(
-            some(paths), f"SELinux may keep runtimes from reading it (label {type_})", f"restorecon -Rv {places}"
+            some(paths),
+            f"SELinux may keep runtimes from reading it (label {type_})",
+            command("restorecon", "-Rv", *places),
         )
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent import checkpoint
 from agent.config.settings import Kubelet
-from agent.doctor.findings import Finding, fail, ok, or_ok, some, unseen, warn
-from agent.doctor.node import mode
+from agent.doctor.findings import Finding, command, fail, mode, ok, or_ok, some, unseen, warn, writers
 from agent.reconcile import count
 
 if TYPE_CHECKING:
@@ -56,11 +55,7 @@ def _of_directory(path: str, status: os.stat_result) -> Iterator[Finding]:
     if not stat.S_ISDIR(status.st_mode):
         yield fail(path, "is no directory", "move it away; the kubelet makes it anew")
         return
-    if status.st_uid not in (0, os.geteuid()):
-        yield fail(path, f"belongs to user {status.st_uid}, who can offer devices to every pod", f"chown root {path}")
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        yield fail(path, f"others can write it (mode {mode(status)}), and so offer devices to every pod",
-                   f"chmod go-w {path}")  # fmt: skip
+    yield from writers(path, status, "offer devices to every pod")
 
 
 def kubelet_socket(node: Node) -> Iterator[Finding]:
@@ -131,7 +126,11 @@ def _of_socket(path: str) -> Finding:
     except PermissionError as error:
         return unseen(path, error)
     except (ConnectionRefusedError, FileNotFoundError):
-        return warn(path, "nobody listens: it was left by an agent that was killed", f"rm {path}, or start the agent")
+        return warn(
+            path,
+            "nobody listens: it was left by an agent that was killed",
+            f"{command('rm', path)}, or start the agent",
+        )
     except OSError as error:  # among them that nobody accepts in time
         return fail(path, f"the agent takes no connection: {(error.strerror or str(error)).lower()}", _RESTART)
     return _of_owner(path, status)
@@ -139,7 +138,7 @@ def _of_socket(path: str) -> Finding:
 
 def _of_owner(path: str, status: os.stat_result) -> Finding:
     if not stat.S_ISSOCK(status.st_mode):
-        return warn(path, "has the name of a socket of ours, and is none", f"rm {path}")
+        return warn(path, "has the name of a socket of ours, and is none", command("rm", path))
     if status.st_mode & 0o077:
         return warn(path, f"others can speak to it (mode {mode(status)})", f"restart the agent: {_RESTART}")
     return ok(path, "is listened at")

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.doctor.checks.specs import valid
-from agent.doctor.findings import Finding, fail, or_ok, warn
+from agent.doctor.findings import Finding, command, fail, or_ok, warn
 from agent.store import ours
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _of_presence(node: Node, part: Part, one: DeviceNode) -> Iterator[Finding]:
                        f"name its target in {part.file}: {os.path.realpath(path)}")  # fmt: skip
     elif type_ not in _TYPES:
         yield fail(path, f"is {_WORDS.get(type_, 'no device node')}, not a device node: {part.title} cannot be given",
-                   f"see who made it; remove it: rm -d {path}, and have its driver make the node")  # fmt: skip
+                   f"remove it: {command('rm', '-d', path)}, and have its driver make the node")  # fmt: skip
     elif one.type and one.type.replace("u", "c") != _TYPES[type_]:
         yield fail(path, f"is a {_KINDS[_TYPES[type_]]} device, and {part.title} says {_KINDS[one.type]}",
                    f'correct "type" in {part.file}, or leave it out')  # fmt: skip
@@ -156,7 +156,7 @@ def _of_edits(node: Node, part: Part) -> Iterator[Finding]:
         if node.look(path) is None:
             yield fail(path, f"is not there to be run as a hook: {starts}", again)
         elif not _is_program(path):
-            yield fail(path, f"cannot be run as a hook: {starts}", f"chmod +x {path}")
+            yield fail(path, f"cannot be run as a hook: {starts}", command("chmod", "+x", path))
     for device in part.edits.net_devices:
         name = device.host_interface_name
         if node.look(f"{node.asked.sys}/class/net/{name}") is None:

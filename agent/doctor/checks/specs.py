@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from agent.config.settings import SPEC_PREFIX
-from agent.doctor.findings import Finding, fail, ok, or_ok, some, warn
+from agent.doctor.findings import Finding, command, fail, ok, or_ok, some, warn
 from agent.reconcile import count
 from cdi import versions
 
@@ -35,7 +35,7 @@ def files(node: Node) -> Iterator[Finding]:
 def _unread(path: str, fact: str) -> Finding:
     if os.path.exists(path) and not os.access(path, os.R_OK):
         return Finding(path, "warn", fact, "run this as root", hidden=True)
-    return fail(path, fact, f"see to it: ls -lL {path}")
+    return fail(path, fact, f"see to it: {command('ls', '-lL', path)}")
 
 
 def _invalid(file: SpecFile) -> Finding:
@@ -46,7 +46,7 @@ def _invalid(file: SpecFile) -> Finding:
     more = f", and {count(len(file.problems) - 1, 'more problem')}" if len(file.problems) > 1 else ""
     fact = f"runtimes drop it: {place + ': ' if place else ''}{first.message}{more}"
     remove = "remove the file, or correct it"
-    return fail(file.path, fact, f"{first.hint or remove}; see cdi-sync validate {file.path}")
+    return fail(file.path, fact, f"{first.hint or remove}; see {command('cdi-sync', 'validate', file.path)}")
 
 
 def valid(registry: Registry) -> Iterator[tuple[SpecFile, Spec]]:

@@ -153,6 +153,6 @@ def spec(kind: str, *names: str, version: str = "0.5.0", **edits: Any) -> dict[s
 def follow(advice: str, *tools: Path) -> None:
     """Do what an advice says: the command that it is, or the one after "run"; ``tools`` are directories for PATH."""
     _, run, rest = advice.rpartition("run ")
-    command = re.split(r"[,;] ", rest)[0] if run else advice
+    command = re.split(r"[,;] ", rest)[0] if run else advice  # no place of a test has these in its name
     path = ":".join(map(str, (PROGRAM.parent, *tools, os.environ["PATH"])))
     subprocess.run(["sh", "-c", command], check=True, env={"PATH": path}, timeout=60)

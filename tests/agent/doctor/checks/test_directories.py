@@ -93,6 +93,13 @@ def a_name_in_capitals(patient: Patient) -> Planted:
     assert (patient.high / "GPU.json").exists()
 
 
+@FAULTS.plant("file-names", "warn", "no runtime reads", advice="mv '/")
+def a_name_that_a_shell_would_obey(patient: Patient) -> Planted:
+    path = patient.other("cdiVersion: 0.5.0\n", "a $(touch gone); b.yml")
+    follow((yield path))
+    assert (patient.low / "a $(touch gone); b.yaml").exists()
+
+
 @FAULTS.plant("file-names", "warn", "runtimes look into none", advice="one level up")
 def a_directory_of_specs(patient: Patient) -> Planted:
     below = patient.low / "vendor"
@@ -136,7 +143,7 @@ def a_state_directory_of_everybody(patient: Patient) -> Planted:
 def an_immutable_spec_directory(patient: Patient) -> Planted:
     subprocess.run(["chattr", "+i", patient.low], check=True)
     advice = yield patient.low
-    follow(advice.rpartition(", ")[2])
+    follow(advice.partition(": ")[2])
 
 
 @FAULTS.each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from agent.reconcile import Outcome
     from agent.render import Rendered
     from cdi.errors import Problem
+
+_log = logging.getLogger("cdi-sync")
 
 
 class Publisher:
@@ -41,7 +44,9 @@ class Publisher:
         self._refused: Problem | None = None
         self.inventory: Inventory = {}
         if settings.resources:
-            self.inventory, self._recorded = self._ledger.read(settings)
+            self.inventory, forgotten = self._ledger.read(settings)
+            if forgotten:  # once is enough: the record is made anew
+                _log.warning("%s", forgotten)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.agent.site import Site
 from tests.agent.trees import Node
 
 if TYPE_CHECKING:
@@ -16,3 +17,9 @@ def node(tmp_path: Path) -> Node:
     for name in ("dev", "sys/devices", "sys/dev/char", "sys/dev/block"):
         (tmp_path / name).mkdir(parents=True)
     return Node(tmp_path)
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The directories of a node for an agent and a kubelet; their paths are short."""
+    return Site(tmp_path_factory.mktemp("k"))

@@ -70,6 +70,11 @@ class Unframer:
             yield message
 
     @property
+    def held(self) -> int:
+        """How many bytes are kept of a message that has only begun."""
+        return len(self._rest)
+
+    @property
     def whole(self) -> bool:
         """Whether nothing is left of a message that has only begun."""
         return not self._rest

@@ -48,6 +48,7 @@ _SETTINGS = H2Configuration(
 )
 _HEADERS = ((b":status", b"200"), (b"content-type", CONTENT_TYPE))
 _DONE = ((b"grpc-status", b"0"),)
+_SILENCE = 256 * 1024  # bytes that say nothing; h2 takes in a frame that is too long before it refuses it
 _MESSAGE_LIMIT = 1000  # characters of a refusal, which may repeat what the peer said
 
 
@@ -165,6 +166,7 @@ class _Connection(asyncio.Protocol):
         self.calls: dict[int, Call] = {}
         self.full = False
         """Whether the peer has yet to read what was written."""
+        self._silent = 0
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -192,7 +194,12 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for event in self.h2.receive_data(data):
+            events = self.h2.receive_data(data)
+            self._silent = 0 if events else self._silent + len(data)
+            if self._silent > _SILENCE:
+                self.close()
+                return
+            for event in events:
                 self._heed(event)
         except H2Error:
             self.close()

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,9 @@ from rich.table import Table
 
 from cdi import codec, judgement, registry, specdirs
 from cdi.model import ContainerEdits, Device, DeviceNode, Spec
-from tests.agent.running import PROGRAM, Agent, context_switches, devices
+from tests.agent.running import PROGRAM, Agent, devices
+from tests.bench.figures import Figure, resting
+from tests.bench.serving import serving
 from tests.real.devices import kernel, make_node
 
 if TYPE_CHECKING:
@@ -33,22 +35,6 @@ if TYPE_CHECKING:
 
 KIND = "bench.example/node"
 COUNTS = (1, 100, 1_000, 10_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured quantity: the median of ``runs`` values, with the smallest and the largest."""
-
-    name: str
-    unit: str
-    median: float
-    least: float
-    most: float
-    runs: int
-
-    @classmethod
-    def of(cls, name: str, unit: str, values: Sequence[float]) -> Figure:
-        return cls(name, unit, statistics.median(values), min(values), max(values), len(values))
 
 
 def main() -> None:
@@ -85,7 +71,9 @@ def measure(scratch: Path, *, quick: bool) -> Iterator[Figure]:
     yield from starting(runs)
     yield from passes(scratch, runs)
     yield from library(scratch / "library", runs)
-    yield from living(scratch, events=5 if quick else 21, idle=5 if quick else 60)
+    events, idle = (5, 5) if quick else (21, 60)
+    yield from living(scratch, events=events, idle=idle)
+    yield from serving(scratch, calls=2_000 if quick else 20_000, events=events, idle=idle)
 
 
 def starting(runs: int) -> Iterator[Figure]:
@@ -193,29 +181,7 @@ def living(scratch: Path, *, events: int, idle: int) -> Iterator[Figure]:
             return 1000 * (end - start)
 
         yield Figure.of("uevent to readable spec", "ms", [appear() for _ in range(events)])
-        yield from resting(agent.process.pid, idle)
-
-
-def resting(pid: int, seconds: int) -> Iterator[Figure]:
-    time.sleep(2)
-    sizes = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-    kib = {name: int(value.split()[0]) for name, value in sizes.items()}
-    yield Figure.of("agent at rest, resident", "MiB", [kib["Rss"] / 1024])
-    private = kib["Private_Clean"] + kib["Private_Dirty"]
-    yield Figure.of("agent at rest, private", "MiB", [private / 1024])
-    yield Figure.of("agent at rest, private and dirty", "MiB", [kib["Private_Dirty"] / 1024])
-    before, used = context_switches(pid), processor_time(pid)
-    time.sleep(seconds)
-    yield Figure.of(f"wake-ups in {seconds} idle seconds", "", [context_switches(pid) - before])
-    yield Figure.of(f"processor time in {seconds} idle seconds", "ms", [1000 * (processor_time(pid) - used)])
-
-
-def processor_time(pid: int) -> float:
-    """Return the processor time that a process has used, in seconds, to the nanosecond where the kernel tells."""
-    total = 0.0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0]) / 1e9
-    return total
+        yield from resting("agent at rest, no kubelet", agent.process.pid, idle)
 
 
 def timed(command: Sequence[Any], runs: int, *, warm: bool = True) -> list[float]:

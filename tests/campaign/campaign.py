@@ -22,7 +22,9 @@ from tests.campaign.churn import Churn, tell
 from tests.campaign.events import Events
 from tests.campaign.faults import FAULTS, FaultError, Trial
 from tests.campaign.service import Service
-from tests.campaign.site import Shared, Site
+from tests.campaign.site import KINDS, Shared, Site
+from tests.kubelet.kubelet import Kubelet
+from tests.kubelet.rules import HEALTHY
 from tests.real import parts
 from tests.real.devices import kernel
 from tests.real.udev import Udevd
@@ -92,6 +94,7 @@ class Campaign:
         (home / "spoilt").touch()
         self.shared = shared
         self.victim, self.witness = (Service(Site(name, home / name, shared)) for name in ("victim", "witness"))
+        self._kubelets = {one: Kubelet(one.site.kubelet) for one in (self.victim, self.witness)}
         self._judge: subprocess.Popen[str]
         self._measured = 0
         self._active: dict[Service, set[str]] = {self.victim: set(), self.witness: set()}
@@ -99,7 +102,11 @@ class Campaign:
     def run(self, enough: Callable[[Record], bool], first: int = 0, tell_of: Callable[[Record], None] = print) -> None:
         """Run rounds until it is enough, the first of that number; tells of each."""
         begin = time.monotonic()
-        with self._judging(), self._reading():
+        with ExitStack() as running:
+            running.enter_context(self._judging())
+            running.enter_context(self._reading())
+            for kubelet in self._kubelets.values():
+                running.enter_context(kubelet)
             for service in self._active:
                 service.start()
             while not enough(self.record):
@@ -150,7 +157,7 @@ class Campaign:
             for service in self._active:
                 for name in _chosen(rng, udevd=bool(udevd), restarts=service is self.victim):
                     begin, end = sorted((rng.randrange(steps), rng.randrange(steps)))
-                    trial = Trial(service, random.Random(rng.random()), udevd)
+                    trial = Trial(service, self._kubelets[service], random.Random(rng.random()), udevd)
                     active = _Active(self, name, trial)
                     undoing.callback(active.end)
                     plan.setdefault(begin, []).append(active.begin)
@@ -192,11 +199,9 @@ class Campaign:
     def _conclude(self, told: str, churn: Churn) -> None:
         """Wait until all is well, as it must be before long; then nothing may change any more."""
         begin = time.monotonic()
-        faults = self._ask("all")
-        while faults and time.monotonic() - begin < _PATIENCE:
+        while (faults := self._ask("all") + self._unlike()) and time.monotonic() - begin < _PATIENCE:
             time.sleep(0.05)
             self._tend()
-            faults = self._ask("all")
         self.record.quiet.append(time.monotonic() - begin)
         for fault in faults:
             self.fault(f"{told}: {fault}")
@@ -216,6 +221,15 @@ class Campaign:
             self._measured = self.witness.pid
             self.record.sizes.clear()
         self.record.sizes.append(self.witness.size())
+
+    def _unlike(self) -> list[str]:
+        """Tell of each kubelet that takes other devices for healthy than exist."""
+        wanted = set(self._ask("devices"))
+        return [
+            f"the kubelet of the {service.site.name} has {sorted(healthy ^ wanted)} wrong"
+            for service, kubelet in self._kubelets.items()
+            if (healthy := _healthy(kubelet)) != wanted
+        ]
 
     def _heal(self) -> None:
         """Begin again, so that one fault does not hide the next."""
@@ -307,6 +321,17 @@ class _Active:
             self._stack.close()
         except FaultError as error:
             self._campaign.fault(f"{self._name}: {error}")
+
+
+def _healthy(kubelet: Kubelet) -> set[str]:
+    """Return the devices that a kubelet hands out, as resource and id; each has one share."""
+    resources = (f"campaign.test/{kind}" for kind in KINDS)
+    return {
+        f"{resource}={name}"
+        for resource in resources
+        for name, health in kubelet.health(resource).items()
+        if health == HEALTHY
+    }
 
 
 def _chosen(rng: random.Random, *, udevd: bool, restarts: bool) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from tests.campaign.service import Service
+    from tests.kubelet.kubelet import Kubelet
 
 _MANY = 9000  # pairs of events: more than inotify's queue holds (fs.inotify.max_queued_events)
 
@@ -36,6 +37,7 @@ class Trial:
     """Whom a fault is done to, and the chance that decides its details; ``udevd`` is its process, 0 without one."""
 
     service: Service
+    kubelet: Kubelet
     rng: random.Random
     udevd: int
 
@@ -497,6 +499,44 @@ def frozen_udevd(trial: Trial) -> Iterator[None]:
         os.kill(parent, signal.SIGCONT)
 
 
+@contextmanager
+def kubelet_restarts(trial: Trial) -> Iterator[None]:
+    for _ in range(trial.rng.randrange(1, 6)):
+        trial.kubelet.restart(away=trial.rng.choice((0.0, 0.02, 0.2)))
+    yield
+
+
+@contextmanager
+def kubelet_away(trial: Trial) -> Iterator[None]:
+    trial.kubelet.stop(keep_socket=trial.rng.random() < 0.5)
+    try:
+        if trial.rng.random() < 0.5:
+            trial.kubelet.remove_directory()
+        yield
+    finally:
+        trial.kubelet.start()
+
+
+@contextmanager
+def kubelet_refuses(trial: Trial) -> Iterator[None]:
+    trial.kubelet.refuse("not now")
+    trial.kubelet.restart()
+    try:
+        yield
+    finally:
+        trial.kubelet.accept()
+
+
+@contextmanager
+def kubelet_hangs(trial: Trial) -> Iterator[None]:
+    trial.kubelet.hang_in_register(trial.rng.choice((0.5, 10.0)))
+    trial.kubelet.restart()
+    try:
+        yield
+    finally:
+        trial.kubelet.hang_in_register(0)
+
+
 _NO_CONFIGURATION = (2,)  # one that is started with a configuration that cannot be used says so and ends
 _IN_USE = (1, 2, 4)
 
@@ -533,4 +573,8 @@ FAULTS: dict[str, Fault] = {
     "name taken by others": Fault(name_taken_by_others, "specs"),
     "others rewrite theirs": Fault(others_rewritten, "specs"),
     "udevd frozen": Fault(frozen_udevd, "udevd"),
+    "kubelet restarted": Fault(kubelet_restarts, "kubelet"),
+    "kubelet away": Fault(kubelet_away, "kubelet"),
+    "kubelet refuses": Fault(kubelet_refuses, "kubelet"),
+    "kubelet hangs in Register": Fault(kubelet_hangs, "kubelet"),
 }

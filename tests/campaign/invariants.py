@@ -38,7 +38,7 @@ class Judge:
         self._left: dict[str, list[tuple[str, int, int]]] = {}
 
     def answer(self, request: dict[str, Any]) -> list[str]:
-        """Return what is not as it must be; empty when all is well."""
+        """Return what is not as it must be, empty when all is well; or the names of the devices that exist."""
         if request["ask"] == "remember":
             self._left = {place: _traces(place) for place in request["directories"]}
             return []
@@ -46,6 +46,8 @@ class Judge:
             return [f"{place}: specs were written though nothing changed"
                     for place, traces in self._left.items() if _traces(place) != traces]  # fmt: skip
         wanted = expected(request)
+        if request["ask"] == "devices":
+            return [f"{_VENDOR}/{kind}={name}" for kind, devices in wanted.items() for name in devices]
         faults = [fault for site in request["sites"] for fault in self.judge(site, wanted)]
         return faults + self._renamed(wanted)
 

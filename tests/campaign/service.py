@@ -54,6 +54,7 @@ class Service:
         self._due = 0.0
         self._read = 0
         self._heard: float | None = None
+        self._listened = 0.0
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._notify.bind(str(site.notify))
         site.log.touch()
@@ -123,11 +124,15 @@ class Service:
             self.start()
 
     def _listen(self) -> None:
-        """Take what it tells systemd: that it is alive."""
+        """Take what it tells systemd: that it is alive. What it said while nobody took it may be lost."""
+        now = time.monotonic()
+        if self._heard and now - self._listened > 1:
+            self._heard = now
+        self._listened = now
         with suppress(BlockingIOError):
             while True:
                 if b"WATCHDOG=1" in self._notify.recv(4096):
-                    self._heard = time.monotonic()
+                    self._heard = now
 
     def news(self) -> str:
         """Return what the log has got since it was last asked."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+KINDS = ("loop", "zram", "all", "net", "node", "known")
 DISK_SIZE = 256 * 1024
 OTHERS = {
     "vendor.json": '{"cdiVersion": "0.6.0", "kind": "vendor.test/x", "devices": [{"name": "a", '
@@ -44,6 +45,7 @@ class Site:
         self.state = home / "state"
         self.log = home / "log"
         self.notify = home / "notify"
+        self.kubelet = home / "kubelet"
         self._spoilt = home.parent / "spoilt"
         self.disk.mkdir(parents=True)
         self.etc.mkdir(mode=0o700)
@@ -90,6 +92,8 @@ version = 1
 state_dir = "{self.state}"
 max_cdi_version = "1.1.0"
 resync = "1h"
+[kubelet]
+directory = "{self.kubelet}"
 
 [[class]]
 kind = "campaign.test/loop"

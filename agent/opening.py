@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Set
 
-_PATIENCE = 5.0  # seconds for all nodes of one look; who has not opened by then does not open
+_PATIENCE = 5.0  # seconds; a node that takes longer does not open, and may not keep the others waiting
 _IN_USE = {errno.EBUSY, errno.EAGAIN}  # a node that one process may open at a time, and one has it open: it is alive
 
 
@@ -24,6 +24,7 @@ class Opening:
         self._opened: frozenset[str] = frozenset()
         self._wanted: Mapping[str, int] = {}
         self._running: dict[str, bool] | None = None
+        self._hanging: dict[str, dict[str, bool]] = {}  # by node, the look that hangs there
         self._again = False
 
     def failing(self, nodes: Iterable[str]) -> Set[str]:
@@ -44,27 +45,43 @@ class Opening:
         loop = asyncio.get_running_loop()
         results: dict[str, bool] = {}
         self._running, self._again = results, False
-        wanted = dict(self._wanted)
+        wanted = {node: flags for node, flags in self._wanted.items() if node not in self._hanging}
 
         def work() -> None:
             for node, flags in wanted.items():
                 results[node] = opens(node, flags)
+                if self._running is not results:
+                    break
             with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
                 loop.call_soon_threadsafe(self._done, results)
 
-        loop.call_later(_PATIENCE, self._late, results)
+        loop.call_later(_PATIENCE, self._late, results, tuple(wanted), 0)
         # Not asyncio's executor, which would wait for a hanging open when the agent ends.
         threading.Thread(target=work, name="opening", daemon=True).start()
 
-    def _done(self, results: Mapping[str, bool]) -> None:
-        self._running = None
-        self._heed(results)
-        if self._again:
+    def _done(self, results: dict[str, bool]) -> None:
+        if self._running is results:
+            self._running = None
+            self._heed(results)
+        else:  # it hung, and has come to an end
+            self._hanging = {node: look for node, look in self._hanging.items() if look is not results}
+            self._again = True
+        if self._again and self._running is None:
             self._start()
 
-    def _late(self, results: Mapping[str, bool]) -> None:
-        if self._running is results:
-            self._heed(dict(results))
+    def _late(self, results: dict[str, bool], wanted: tuple[str, ...], before: int) -> None:
+        """See how far a look has come; where it hangs, the nodes behind get another one."""
+        if self._running is not results:
+            return
+        done = dict(results)
+        waiting = wanted[len(done) :]
+        if len(done) > before or not waiting:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_PATIENCE, self._late, results, wanted, len(done))
+            return
+        self._hanging[waiting[0]] = results
+        self._heed({**dict.fromkeys(self._opened.intersection(waiting[1:]), True), **done})
+        self._start()
 
     def _heed(self, results: Mapping[str, bool]) -> None:
         before, self._opened = self._opened, frozenset(node for node, opened in results.items() if opened)

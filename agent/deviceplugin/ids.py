@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MARK = "::"  # in no device name
+_DIGITS = 9  # of a share's number; Python reads no number of thousands of them
 
 
 def share(name: str, number: int) -> str:
@@ -26,5 +27,9 @@ def known(id_: str, devices: Mapping[str, object], shares: int) -> bool:
     if name not in devices:
         return False
     return not mark or (
-        number.isdecimal() and number.isascii() and share(name, int(number)) == id_ and 0 < int(number) < shares
+        len(number) <= _DIGITS
+        and number.isdecimal()
+        and number.isascii()
+        and share(name, int(number)) == id_
+        and 0 < int(number) < shares
     )

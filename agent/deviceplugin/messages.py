@@ -72,7 +72,7 @@ def preferred_allocation_request(message: bytes) -> tuple[Preference, ...]:
         Preference(
             tuple(_texts(one, 1)),
             tuple(_texts(one, 2)),
-            next((as_int(value) for number, value in protobuf.fields(one) if number == 3), 0),
+            _last_int(one, 3),
         )
         for one in _blocks(message, 1)
     )
@@ -105,6 +105,15 @@ def registration_status(message: bytes) -> str | None:
 
 def _blocks(message: bytes, wanted: int) -> Iterator[bytes]:
     return (as_bytes(value) for number, value in protobuf.fields(message) if number == wanted)
+
+
+def _last_int(message: bytes, wanted: int) -> int:
+    """Return a number that a message may say several times: the last one counts."""
+    found = 0
+    for number, value in protobuf.fields(message):
+        if number == wanted:
+            found = as_int(value)
+    return found
 
 
 def _texts(message: bytes, wanted: int) -> Iterator[str]:

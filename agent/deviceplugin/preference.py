@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from agent.deviceplugin import ids
@@ -29,19 +30,25 @@ def preferred(
         devices: of the resource, by name.
     """
     taken = list(dict.fromkeys(required))[: max(size, 0)]
-    free: dict[str, list[str]] = {}
+    free: dict[str, deque[str]] = {}
     for id_ in sorted(set(available) - set(taken), key=_order):
-        free.setdefault(ids.device_of(id_), []).append(id_)
+        free.setdefault(ids.device_of(id_), deque()).append(id_)
     node = _node(taken, free, size, devices)
-    left = Counter({name: len(some) for name, some in free.items()})
     used = Counter(map(ids.device_of, taken))
-    while len(taken) < size and left:
-        name = min(left, key=lambda one: (used[one] > 0, not _near(one, node, devices), used[one], -left[one], one))
-        taken.append(free[name].pop(0))
+
+    def rank(name: str) -> tuple[bool, bool, int, int, str]:
+        return used[name] > 0, not _near(name, node, devices), used[name], -len(free[name]), name
+
+    ranks = list(map(rank, free))
+    heapq.heapify(ranks)
+    while len(taken) < size and ranks:
+        name = ranks[0][-1]
+        taken.append(free[name].popleft())
         used[name] += 1
-        left[name] -= 1
-        if not left[name]:
-            del left[name]
+        if free[name]:
+            heapq.heapreplace(ranks, rank(name))
+        else:
+            heapq.heappop(ranks)
     return tuple(taken)
 
 

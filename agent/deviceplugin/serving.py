@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cdi-sync")
 LIST_LIMIT = 4 * 1024 * 1024 - 1024  # bytes; the kubelet takes no longer message, and would give the resource up
+_SHOWN = 80  # characters of an id that is none
 OPTIONS = messages.options(preferred_allocation=True)
 
 
@@ -137,10 +138,10 @@ class Served:
         names: dict[str, None] = {}
         for id_ in wanted:
             if not ids.known(id_, self.listing.devices, self.listing.resource.shares):
-                resource = self.listing.resource.name
-                _log.error("%s: the kubelet asks for %r, which is no device of it", resource, id_)
+                resource, shown = self.listing.resource.name, id_ if len(id_) <= _SHOWN else f"{id_[:_SHOWN]}..."
+                _log.error("%s: the kubelet asks for %r, which is no device of it", resource, shown)
                 raise RpcError(
-                    Code.NOT_FOUND, f"{resource} has no device {id_!r}; see cdi-sync status for those it has"
+                    Code.NOT_FOUND, f"{resource} has no device {shown!r}; see cdi-sync status for those it has"
                 )
             names[f"{self.listing.kind}={ids.device_of(id_)}"] = None
         return list(names)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _INSIDE = "CDI_SYNC_CAMPAIGN_INSIDE"
 # Mounts and processes of its own: both are gone with the campaign, however it ends. The shell takes in orphans.
-_ALONE = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
+_ALONE = ["setpriv", "--pdeathsig", "KILL",
+          "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
           "sh", "-c", '"$@"; exit "$?"', "sh"]  # fmt: skip
 _EVERY = 10.0  # seconds between two lines of progress
 

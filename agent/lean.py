@@ -1,4 +1,4 @@
-"""What the resident agent does without: asyncio, as every event loop here needs it, brings the TLS library along."""
+"""What the resident agent does without: OpenSSL, which the standard library brings along wherever it is there."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ def import_asyncio() -> None:
 
     asyncio is made for a Python that was built without it. Whoever imports ``ssl`` later gets it.
     """
-    if "ssl" in sys.modules or "asyncio" in sys.modules:
+    _import("asyncio", without="ssl")
+
+
+def import_hashlib() -> None:
+    """Import hashlib, if that has not been done, without OpenSSL: 3 MiB for hashes that Python has itself."""
+    _import("hashlib", without="_hashlib")
+
+
+def _import(name: str, without: str) -> None:
+    if without in sys.modules or name in sys.modules:
         return
-    sys.modules["ssl"] = None  # type: ignore[assignment] # this is how an import is made to fail
+    sys.modules[without] = None  # type: ignore[assignment] # this is how an import is made to fail
     try:
-        importlib.import_module("asyncio")
+        importlib.import_module(name)
     finally:
-        del sys.modules["ssl"]
+        del sys.modules[without]

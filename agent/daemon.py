@@ -3,105 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
-import json
 import logging
 import os
-import pickle
 import signal
-import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent import checkpoint
+from agent import checkpoint, interests, loading, signals
 from agent.config import places
-from agent.config.settings import Settings
-from agent.discovery import globs
 from agent.discovery.udev import UdevDatabase
 from agent.notify import Notifier
-from agent.plan import Remove
 from agent.publish import Publisher
 from agent.reconcile import Reconciler, count
 from agent.setup.keeping import Keeper
 from agent.status import state
 from agent.status.record import Record
 from agent.status.socket import Socket
-from agent.store import Signature, SpecDirectory, StoreError, Writer, passing
+from agent.store import SpecDirectory, StoreError, Writer, passing
+from agent.told import JsonLines, Told
 from agent.watch import Files, Interest, Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
+    from agent.config.settings import Settings
+    from agent.loading import Options
     from agent.metrics.endpoint import Endpoint
-    from agent.plan import Change
-    from agent.reconcile import Outcome
     from agent.status.state import State
 
 _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
-_LOAD_LIMIT = 60.0  # seconds for the child that parses the configuration
-_KILL_LIMIT = 1.0  # seconds
 _OPEN_FILES = 16_384
-_AT_ONCE = 50  # problems told of one pass
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says; it outranks every configuration file, also later ones."""
-
-    config: str | None = None
-    spec_dir: str | None = None
-    state_dir: str | None = None
-
-
-async def load(options: Options) -> Settings:
-    """Load the settings in a child process, since what parses them is larger than this agent at rest.
-
-    Raises:
-        CDIError: they cannot be used.
-    """
-    arguments = [f"--{name}={value}" for name in ("config", "spec-dir", "state-dir")
-                 if (value := getattr(options, name.replace("-", "_"))) is not None]  # fmt: skip
-    try:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "agent.config", *arguments,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            process_group=0,  # what a terminal sends to us all is for us to heed
-        )  # fmt: skip
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise LoadError(Problem("configuration", f"cannot be read now: {reason}", "see to the limits of it")) from None
-    answer = await _answer_of(child)
-    if child.returncode != 0:
-        problem = Problem("configuration", f"its parser ended with {child.returncode}", "see to the memory it may use")
-        raise LoadError(problem)
-    settings = pickle.loads(answer)  # noqa: S301 - our own child wrote it
-    if isinstance(settings, Settings):
-        return settings
-    raise CDIError(*settings)
-
-
-class LoadError(CDIError):
-    """The configuration was not read, and nothing is known against it: another time it may be."""
-
-
-async def _answer_of(child: asyncio.subprocess.Process) -> bytes:
-    """Return what a child writes until it ends; it never outlives the wait for it."""
-    try:
-        async with asyncio.timeout(_LOAD_LIMIT):
-            answer, _ = await child.communicate()
-    except TimeoutError:
-        raise LoadError(Problem("configuration", "takes too long to read", "see to its disk")) from None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            with contextlib.suppress(TimeoutError):  # it may hang in a file system, where no signal reaches it
-                async with asyncio.timeout(_KILL_LIMIT):
-                    await child.wait()
-    return answer
 
 
 class Agent:
@@ -114,7 +47,7 @@ class Agent:
         self._served = False
         self._reload = False
         self._failures = 0
-        self._told = _Told()
+        self._told = Told()
         self._manager = Notifier.of(os.environ)
         self._unready = True
         self._place: os.stat_result | None = None
@@ -145,8 +78,8 @@ class Agent:
             CDIError: at the start, when the configuration cannot be used.
             StoreError: at the start, when another process has the spec directory or it may not be written.
         """
-        self._config = _config_signature(self._options)  # before it is read: a change meanwhile must show
-        self._adopt(await load(self._options))
+        self._config = loading.signature(self._options)  # before it is read: a change meanwhile must show
+        self._adopt(await loading.load(self._options))
         self._record.loaded()
         self._form_log(self.settings.log)
         self.wake = Wake(self.settings.settle)
@@ -155,9 +88,9 @@ class Agent:
         self._take_directory()
         files = Files(self._waking("file"))
         self._containerd = Keeper(self._waking("containerd"))
-        mounts = Mounts(self._waking("mount"), lambda: self._mounts_matter() or files.replaced())
+        mounts = Mounts(self._waking("mount"), lambda: interests.mounts(self.settings) or files.replaced())
         uevents = (
-            Uevents(self._udev, self._waking("device"), self._nodeless_matters, self._publisher.vanished)
+            Uevents(self._udev, self._waking("device"), self._nodeless, self._publisher.vanished)
             if self._udev.available
             else None
         )
@@ -192,6 +125,9 @@ class Agent:
             self._manager.close()
         _log.info("stopped; the specs stay")
 
+    def _nodeless(self, subsystem: str) -> bool:
+        return interests.nodeless(self.settings, subsystem)
+
     def _waking(self, source: str) -> Callable[[], None]:
         return self._record.heard(source, self.wake.up)
 
@@ -216,7 +152,7 @@ class Agent:
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._break)
-        heed_signals({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hang_up})
+        signals.heed({signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._hang_up})
         if self._manager.interval:
             self._ping(loop, self._manager.interval)
 
@@ -277,12 +213,12 @@ class Agent:
 
     async def _refresh_settings(self) -> None:
         """Load the configuration again if it changed; one that cannot be used leaves the last good one in force."""
-        signature = _config_signature(self._options)
+        signature = loading.signature(self._options)
         if signature == self._config and not self._reload:
             return
         self._reload = False
         self._reloading()
-        self._loading = asyncio.ensure_future(load(self._options))
+        self._loading = asyncio.ensure_future(loading.load(self._options))
         try:
             settings = await self._loading
         except asyncio.CancelledError:
@@ -305,10 +241,10 @@ class Agent:
 
         It is not while an editor is at it: then it may have been empty, or gone, for a moment.
         """
-        if signature != _config_signature(self._options):
+        if signature != loading.signature(self._options):
             self.wake.up()
             return False
-        self._config = None if isinstance(error, LoadError) else signature
+        self._config = None if isinstance(error, loading.LoadError) else signature
         return True
 
     def _apply(self, settings: Settings) -> None:
@@ -402,7 +338,7 @@ class Agent:
             wanted.setdefault(self.settings.kubelet.directory, Interest(self._kubelet_matters))
         for directory in self._containerd.directories:
             wanted.setdefault(directory, Interest(self._containerd.matters, content=True))
-        for directory, deep in self._node_directories().items():
+        for directory, deep in interests.directories(self.settings).items():
             wanted.setdefault(directory, Interest(_any, deep=deep))
         return wanted
 
@@ -417,156 +353,9 @@ class Agent:
             return bool(self._holding)
         return self._publisher.matters(path)
 
-    def _nodeless_matters(self, subsystem: str) -> bool:
-        """Whether some class takes devices without a node from this subsystem; only network interfaces are."""
-        return subsystem == "net" and any(
-            pattern.matches(subsystem)
-            for device_class in self.settings.classes
-            for selector in device_class.selects
-            for pattern in selector.subsystem
-        )
-
-    def _mounts_matter(self) -> bool:
-        """Whether some class asks where a disk is mounted, of which no device event tells."""
-        return any(
-            selector.mountpoint
-            for device_class in self.settings.classes
-            for selector in (*device_class.selects, *device_class.excludes)
-        )
-
-    def _node_directories(self) -> dict[str, bool]:
-        """Name the directories that patterns are below, and whether what is below them in turn matters.
-
-        Those of declared nodes, too: one that mknod makes is no event of the kernel.
-        """
-        directories: dict[str, bool] = {}
-        for device_class in self.settings.classes:
-            for selector in (*device_class.selects, *device_class.excludes):
-                for pattern in selector.devnode:
-                    directory = globs.watched_directory(pattern)
-                    deep = "/" in pattern.text[len(directory) + 1 :] and not f"{directory}/".startswith("/dev/")
-                    directories[directory] = deep or directories.get(directory, False)
-            for declared in device_class.declared:
-                for node in declared.device.container_edits.device_nodes:
-                    directories.setdefault(os.path.dirname(node.host_path or node.path), False)
-        return directories
-
-
-def heed_signals(heeds: Mapping[signal.Signals, Callable[[], None]]) -> None:
-    """Have the running loop call what heeds each signal, however busy it is.
-
-    A signal wakes it by a byte in its pipe, and asyncio would tell it of the signal by that alone. The pipe may be
-    full: then the loop is awake, and the byte is lost.
-    """
-    loop = asyncio.get_running_loop()
-    for number, heed in heeds.items():
-        loop.add_signal_handler(number, _nothing)
-        signal.signal(number, functools.partial(_hand_over, loop, heed))
-        signal.siginterrupt(number, False)
-    signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _hand_over(loop: asyncio.AbstractEventLoop, heed: Callable[[], None], _number: int, _frame: object) -> None:
-    """Let a signal be heeded between two callbacks of the loop."""
-    with contextlib.suppress(RuntimeError):  # it has closed: we are at the end anyway
-        loop.call_soon_threadsafe(heed)
-
 
 def _any(_path: str) -> bool:
     return True
-
-
-def _config_signature(options: Options) -> tuple[object, ...]:
-    """Return what changes when any configuration file does."""
-    try:
-        paths = places.paths(options.config)
-    except OSError as error:
-        return (error.errno,)
-    return tuple((path, _signature(path)) for path in paths)
-
-
-def _signature(path: str) -> object:
-    """Return what changes with a file, and with who may write to its directory."""
-    try:
-        directory = os.stat(os.path.dirname(os.path.realpath(path)))
-        return Signature.of(os.stat(path)), directory.st_mode, directory.st_uid
-    except OSError as error:
-        return error.errno
-
-
-class _Told:
-    """What the log has said already: a fact is told once, and once more when it ends."""
-
-    def __init__(self) -> None:
-        self.pending: frozenset[str] = frozenset()
-        self._spoke = False
-        self._problems: frozenset[Problem] = frozenset()
-        self._failures: frozenset[str] = frozenset()
-        self.refused: tuple[Problem, ...] = ()
-        self._sentence = ""
-
-    @property
-    def state(self) -> str:
-        """How things stand, in one line: what the last pass did, or why it could not, and what else is wrong."""
-        wrong = [f"the configuration is refused: {problem}" for problem in self.refused[:1]]
-        return "; ".join(filter(None, [*wrong, *sorted(self._failures)[:1], self._sentence]))
-
-    def refusal(self, error: CDIError) -> None:
-        """Tell that a configuration cannot be used; what was only not read is tried again, and told once."""
-        if not isinstance(error, LoadError) or error.problems != self.refused:
-            for problem in error.problems:
-                _log.error("%s", problem)
-            _log.error("the configuration is refused; the last good one stays in force")
-        self.refused = error.problems
-
-    def outcome(self, outcome: Outcome, directory: str, notes: tuple[Problem, ...] = ()) -> None:
-        """Tell what a pass did and what is newly wrong."""
-        for change in outcome.changes:
-            _log.info("%s %s/%s", _done(change), directory, change.name)
-        self._tell(notes + outcome.problems + outcome.warnings)
-        self.failures(outcome.failures)
-        self._sentence = outcome.sentence
-        if outcome.changes or not self._spoke:
-            _log.info("%s", outcome.sentence)
-        self._spoke = True
-
-    def failures(self, errors: Iterable[StoreError]) -> None:
-        """Tell of failures once, and once when they are over."""
-        now = frozenset(str(error) for error in errors)
-        for text in sorted(now - self._failures):
-            _log.error("%s", text)
-        if self._failures and not now:
-            _log.info("recovered: %s", "; ".join(sorted(text.partition(";")[0] for text in self._failures)))
-        self._failures = now
-
-    def _tell(self, problems: tuple[Problem, ...]) -> None:
-        now = frozenset(problems)
-        new = sorted(now - self._problems)
-        for problem in new[:_AT_ONCE]:
-            _log.warning("%s", problem)
-        if len(new) > _AT_ONCE:
-            _log.warning("and %d more; cdi-sync --once --check tells all", len(new) - _AT_ONCE)
-        self._problems = now
-
-
-def _done(change: Change) -> str:
-    if isinstance(change, Remove):
-        return "removed"
-    return "wrote" if change.before is None else "rewrote"
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time (seconds since the epoch), level, message."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return json.dumps(
-            {"time": round(time.time(), 3), "level": record.levelname.lower(), "message": record.getMessage()}
-        )
 
 
 def _allow_open_files() -> None:

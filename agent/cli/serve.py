@@ -45,7 +45,9 @@ def _to_the_journal() -> bool:
 def serve(options: argparse.Namespace) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     lean.import_asyncio()
+    lean.import_hashlib()
     from agent import daemon
+    from agent.loading import Options
 
     handler = _Journal() if _to_the_journal() else logging.StreamHandler()
     handler.setFormatter(_OneLine())
@@ -54,7 +56,7 @@ def serve(options: argparse.Namespace) -> int:
     log.addHandler(handler)
     log.setLevel(logging.ERROR if options.quiet else logging.DEBUG if options.verbose else logging.INFO)
     try:
-        daemon.serve(daemon.Options(options.config, options.spec_dir, options.state_dir))
+        daemon.serve(Options(options.config, options.spec_dir, options.state_dir))
     except CDIError as error:
         raise ConfigError(*error.problems) from None
     except OSError as error:

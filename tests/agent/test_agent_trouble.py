@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.daemon import heed_signals
+from agent import signals
 from tests.agent.running import PROGRAM, Agent, devices, eventually, spec_file
 from tests.real import parts
 from tests.real.devices import make_node, tmpfs
@@ -262,7 +262,7 @@ def test_storms_of_signals_change_nothing(agent: Agent, nodes: Path) -> None:
 def test_a_signal_is_heeded_also_when_the_pipe_of_the_loop_is_full(capfd: pytest.CaptureFixture[str]) -> None:
     async def storm() -> None:
         heard = asyncio.Event()
-        heed_signals({signal.SIGUSR1: heard.set})
+        signals.heed({signal.SIGUSR1: heard.set})
         loop = asyncio.get_running_loop()
         for _ in range(10_000):  # as many threads that saw something would
             loop.call_soon_threadsafe(int)

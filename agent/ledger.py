@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from typing import TYPE_CHECKING
 
 from agent import durable
 from agent.inventory import Listed, Listing
+from cdi import names
 from cdi.errors import Problem
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "devices.json"
 _VERSION = 1
+_LATEST = 1e12  # seconds; neither infinite nor no number
 _LIMIT = 64 * 1024 * 1024  # bytes
 
 
@@ -84,8 +85,12 @@ def _kinds(document: object) -> Mapping[str, Mapping[str, float | None]]:
     for devices in kinds.values():
         if not isinstance(devices, dict) or not all(map(_is_time, devices.values())):
             raise TypeError("no devices")
+        if any(map(names.device_problem, devices)):
+            raise ValueError("no names of devices")
     return kinds
 
 
 def _is_time(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LATEST

@@ -47,6 +47,7 @@ class Agent:
         self._served = False
         self._reload = False
         self._failures = 0
+        self._called = False
         self._told = Told()
         self._manager = Notifier.of(os.environ)
         self._unready = True
@@ -78,6 +79,7 @@ class Agent:
             CDIError: at the start, when the configuration cannot be used.
             StoreError: at the start, when another process has the spec directory or it may not be written.
         """
+        loading.spare_threads()
         self._config = loading.signature(self._options)  # before it is read: a change meanwhile must show
         self._adopt(await loading.load(self._options))
         self._record.loaded()
@@ -113,7 +115,7 @@ class Agent:
                 self._serve()
                 await self._tell()
                 self._announce()
-                await self.wake.due(delay)
+                self._called = await self.wake.due(delay)
         finally:
             self._tell_no_more()
             self._publisher.stop()
@@ -324,7 +326,12 @@ class Agent:
         return bool(self._manager.listens and self._place and read_only and not os.path.samestat(self._place, now))
 
     def _retry(self) -> float:
-        self._failures += 1
+        """Return the seconds until what failed is tried again, twice as many each time that it was tried in vain.
+
+        A pass that an event called for says nothing about how long the failure lasts.
+        """
+        if not self._called or not self._failures:
+            self._failures += 1
         return min(_RETRY_LIMIT, 2.0 ** min(self._failures - 1, 10), self.settings.resync)
 
     def _wanted(self) -> dict[str, Interest]:

@@ -27,6 +27,20 @@ class Options:
     state_dir: str | None = None
 
 
+def spare_threads() -> None:
+    """Have the running loop wait for children by descriptors, as Python does from 3.12 on, not by a thread for each.
+
+    To start a thread may fail where memory is short, or take forever.
+    """
+    if sys.version_info >= (3, 12):
+        return
+    with contextlib.suppress(OSError):  # a kernel without pidfd_open
+        os.close(os.pidfd_open(os.getpid()))
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
+
+
 async def load(options: Options) -> Settings:
     """Load the settings in a child process, since what parses them is larger than this agent at rest.
 

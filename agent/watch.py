@@ -59,19 +59,20 @@ class Wake:
         """
         self._looked = float("-inf") if too_early else asyncio.get_running_loop().time()
 
-    async def due(self, patience: float) -> None:
+    async def due(self, patience: float) -> bool:
         """Wait until the next pass is due: after an event, or after ``patience`` seconds without any.
 
-        On return everything that happened so far counts as seen: look now.
+        On return everything that happened so far counts as seen: look now. Returns whether anything did happen.
         """
         try:
             async with asyncio.timeout(patience):
                 await self._event.wait()
         except TimeoutError:
-            return
+            return False
         if self._latest - self._looked < self.settle:
             await self._quiet()
         self._event.clear()
+        return True
 
     async def _quiet(self) -> None:
         loop = asyncio.get_running_loop()

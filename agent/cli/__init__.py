@@ -48,6 +48,9 @@ def _discard_output() -> None:
 
 
 def _failure(error: Exception, *, verbose: bool) -> int:
+    if isinstance(error, MemoryError):  # nothing more can be imported
+        say("error: there is not enough memory; raise the limit of this process")
+        return FAILED
     from agent.config.files import ConfigError
     from agent.store import StoreError
     from cdi.errors import CDIError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.running import Agent, context_switches, devices, eventually, once, reading, spec, spec_file
+from tests.agent.running import PROGRAM, Agent, context_switches, devices, eventually, once, reading, spec, spec_file
 from tests.real.devices import machine, make_node, tmpfs
 
 if TYPE_CHECKING:
@@ -215,6 +215,44 @@ def fill(directory: Path) -> Path:
                 file.write(b"\0" * 512)
         except OSError:
             return ballast
+
+
+def test_events_while_the_disk_is_full_do_not_put_off_the_next_try(config: Path, nodes: Path, tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "small", 64 * 1024) as small, Agent(config, small / "cdi", tmp_path / "log") as agent:
+        agent.wait_devices(KIND, {"a"})
+        ballast = fill(small)
+        for number in range(12):  # twelve tries in vain, of which the clock called for few
+            make_node(nodes / f"b{number}", 1, 5)
+            time.sleep(0.25)
+        agent.wait_log("no space left on device")
+        ballast.unlink()  # nothing tells of it
+        agent.wait_devices(KIND, {"a", *(f"b{number}" for number in range(12))})  # within 20 s, not a minute
+
+
+def test_declared_nodes_that_come_and_go_without_a_uevent_are_followed(nodes: Path, tmp_path: Path) -> None:
+    config = tmp_path / "declared.toml"
+    config.write_text(f"""
+[agent]
+state_dir = "{tmp_path}/state"
+[[class]]
+kind = "{KIND}"
+[[class.device]]
+name = "b"
+containerEdits.deviceNodes = [{{ path = "{nodes}/b" }}]
+""")
+    with Agent(config, tmp_path / "cdi", tmp_path / "log") as agent:
+        agent.wait_devices(KIND, {"b"})
+        for _ in range(2):
+            make_node(nodes / "b", 1, 5)
+            eventually(lambda: healthy(config) == {"b": True})
+            (nodes / "b").unlink()
+            eventually(lambda: healthy(config) == {"b": False})
+
+
+def healthy(config: Path) -> dict[str, bool]:
+    argv: list[str | Path] = [PROGRAM, "--config", config, "status", "--output", "json"]
+    answer = json.loads(subprocess.run(argv, capture_output=True, check=True, timeout=20).stdout)
+    return {device["name"]: device["condition"] == "present" for device in answer["classes"][0]["devices"]}
 
 
 def test_an_agent_that_starts_on_a_full_disk_waits_for_room(config: Path, tmp_path: Path) -> None:

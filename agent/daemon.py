@@ -85,7 +85,7 @@ class Agent:
         self._record.loaded()
         self._form_log(self.settings.log)
         self.wake = Wake(self.settings.settle)
-        self._publisher = Publisher(self.settings, self._waking("kubelet"))
+        self._publisher = Publisher(self.settings, self.wake.up)
         self._listen()
         self._take_directory()
         files = Files(self._waking("file"))

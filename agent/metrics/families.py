@@ -41,6 +41,7 @@ class Families(Collector):
             "version": state.version, "python": platform.python_version(),
         })  # fmt: skip
         yield from _passes(state.counts, state.last, state.success)
+        yield _gauge("cdi_sync_resync_seconds", "How long the agent may be without a pass", state.resync)
         yield _gauge("cdi_sync_problems", "What was wrong at the last pass", len(state.problems))
         yield from _devices(state)
         yield from _specs(state)

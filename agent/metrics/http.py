@@ -76,7 +76,7 @@ class _Connection(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
         self._transport: asyncio.Transport | None = None
         self._end: asyncio.TimerHandle | None = None
-        self._begun = False
+        self._begun = True
         self._writing = False
         self._refused = False
 
@@ -95,9 +95,6 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused or not self._transport:
             return  # what a peer goes on saying to whom it was refused
-        if not self._begun:
-            self._begun = True
-            self._wait(_REQUEST)
         try:
             self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
@@ -141,14 +138,24 @@ class _Connection(asyncio.Protocol):
                 if isinstance(event, h11.Request):
                     self._serve(event)
                 else:  # more is needed, or the peer has said all
+                    self._await_rest()
                     return
         except h11.RemoteProtocolError as error:
             self._refuse(error)
+
+    def _await_rest(self) -> None:
+        """Give a request that has begun its time, once: who says a byte now and then gets no more of it."""
+        if self._http.trailing_data[0] and not self._begun:
+            self._begun = True
+            self._wait(_REQUEST)
 
     def _serve(self, request: h11.Request) -> None:
         self._begun = False
         self._wait(_IDLE)
         self._site.spoke(self)
+        if _size(request) > HEADER_LIMIT:
+            self._say(_plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "this is too long"), close=True)
+            return
         if not isinstance(self._http.next_event(), h11.EndOfMessage):
             self._say(_plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request here has no body"), close=True)
             return
@@ -200,6 +207,11 @@ class _Connection(asyncio.Protocol):
         if self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
             self._transport.write_eof()
+
+
+def _size(request: h11.Request) -> int:
+    """Return about how many bytes of a head came; h11 limits only what comes in parts."""
+    return len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
 
 
 def _plain(status: HTTPStatus, text: str) -> Answer:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent.setup.keeping import Keeper
     from cdi.errors import Problem
 
-SOURCES = ("device", "file", "mount", "kubelet", "containerd", "signal")
+SOURCES = ("device", "file", "mount", "containerd", "signal")
 RESULTS = ("changed", "unchanged", "failed")
 LOADS = ("loaded", "refused")
 _KUBELET_SOCKET = "kubelet.sock"  # as in agent.deviceplugin, which brings HTTP/2

@@ -86,6 +86,7 @@ UNPACKED = {
     ),
     "udev": Unpacked("bookworm", ("udev", "libkmod2")),
     "faketime": Unpacked("bookworm", ("libfaketime",)),
+    "prometheus": Unpacked("bookworm", ("prometheus",)),
     "debootstrap": Unpacked("bookworm", ("debootstrap", "libpsl5", "wget")),
     "nspawn": Unpacked(
         "bookworm",

@@ -1,0 +1,152 @@
+"""The endpoint as the agent has it: on, off, moved, and with its port taken."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent.metrics.prometheus import fetch, fetched, free_port
+from tests.agent.running import Agent, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.agent.site import Site
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def agent(site: Site) -> Iterator[Agent]:
+    with site.agent() as running:
+        running.wait_ready()
+        yield running
+
+
+def serve_at(site: Site, port: int | None) -> None:
+    site.configure(site.a_class(), agent=f'metrics = "127.0.0.1:{port}"' if port else "")
+
+
+def listening(pid: int) -> set[int]:
+    """The TCP ports that a process listens at."""
+    inodes = {
+        os.readlink(f"/proc/{pid}/fd/{one}").removeprefix("socket:[").removesuffix("]")
+        for one in os.listdir(f"/proc/{pid}/fd")
+    }
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()
+    ]
+    return {int(words[1].rpartition(":")[2], 16) for words in lines if words[3] == "0A" and words[9] in inodes}
+
+
+def test_reload_switches_it_on_moves_it_and_switches_it_off(site: Site, agent: Agent) -> None:
+    first, second = free_port(), free_port()
+    assert listening(agent.process.pid) == set()
+    serve_at(site, first)
+    eventually(lambda: "cdi_sync_build_info" in (fetched(first, "/metrics") or ""))
+    assert listening(agent.process.pid) == {first}
+    serve_at(site, second)
+    eventually(lambda: "cdi_sync_build_info" in (fetched(second, "/metrics") or ""))
+    assert fetched(first, "/metrics") is None
+    serve_at(site, None)
+    eventually(lambda: fetched(second, "/metrics") is None)
+    assert listening(agent.process.pid) == set()
+    assert agent.end() == 0
+
+
+def test_a_port_in_use_is_told_once_and_served_when_it_is_free(site: Site, agent: Agent) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        serve_at(site, port)
+        agent.wait_log(f"metrics at 127.0.0.1:{port}: cannot be served: address already in use; free the address")
+        site.node("a")
+        agent.wait_devices("acme.com/thing", {"a"})
+    eventually(lambda: "cdi_sync_build_info" in (fetched(port, "/metrics") or ""), seconds=60)
+    assert agent.log.count("cannot be served") == 1
+
+
+def test_an_address_that_is_not_ours_is_told(site: Site, agent: Agent) -> None:
+    site.configure(site.a_class(), agent='metrics = "192.0.2.1:9464"')
+    agent.wait_log("metrics at 192.0.2.1:9464: cannot be served: cannot assign requested address")
+    assert agent.end() == 0
+
+
+def test_ipv6_is_spoken(site: Site, agent: Agent) -> None:
+    port = free_port()
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    site.configure(site.a_class(), agent=f'metrics = "[::1]:{port}"')
+    agent.wait_log(f"metrics are served at http://[::1]:{port}/metrics")
+    with socket.create_connection(("::1", port), timeout=10) as asking:
+        asking.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert asking.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_health_and_readiness_tell_the_truth(site: Site, agent: Agent) -> None:
+    port = free_port()
+    serve_at(site, port)
+    site.node("a")
+    eventually(lambda: (fetched(port, "/readyz") or "").startswith("ok: last pass: 1 device of 1 kind"))
+    assert fetch(port, "/healthz")[0] == 200
+    path = site.spec_dir / "cdi-sync+acme.com+thing.json"
+    path.unlink()
+    path.mkdir()
+    (path / "in-the-way").touch()
+    eventually(lambda: fetch(port, "/readyz")[0] == 503)
+    assert fetch(port, "/healthz")[0] == 200
+    (path / "in-the-way").unlink()
+    path.rmdir()
+    eventually(lambda: fetch(port, "/readyz")[0] == 200, seconds=60)
+    with site.kubelet() as kubelet:
+        kubelet.refuse("not today")
+        eventually(lambda: "is not registered with the kubelet" in fetch(port, "/readyz")[1])
+        assert fetch(port, "/readyz")[0] == 503
+        kubelet.accept()
+        eventually(lambda: fetch(port, "/readyz")[0] == 200, seconds=60)
+        assert "ok: acme.com/thing is registered with the kubelet\n" in fetch(port, "/readyz")[1]
+
+
+def test_a_stopped_agent_leaves_no_port_and_one_with_clients_ends_all_the_same(site: Site, agent: Agent) -> None:
+    port = free_port()
+    serve_at(site, port)
+    eventually(lambda: fetched(port, "/healthz") is not None)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as idle:
+        idle.sendall(b"GET /hea")
+        assert agent.end(signal.SIGTERM) == 0
+    assert fetched(port, "/healthz") is None
+
+
+def test_without_metrics_nothing_of_them_is_imported() -> None:
+    code = (
+        "import sys\nfrom agent import lean\nlean.import_asyncio()\nfrom agent import daemon\n"
+        "print(sorted(name for name in sys.modules if name.partition('.')[0] in "
+        "('prometheus_client', 'h11', 'http', 'ssl', 'h2') or name.startswith('agent.metrics')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_an_agent_that_runs_without_them_has_opened_none_of_their_files(site: Site, agent: Agent) -> None:
+    site.under = (sys.executable, "-v")
+    assert agent.end() == 0
+    with Agent(site.config, site.spec_dir, site.place / "imports", site.under) as verbose:
+        verbose.wait_log(" of ")
+        eventually((site.state_dir / "agent.sock").exists)
+        assert verbose.end() == 0
+        log = verbose.log
+    assert "import 'agent.status.record'" in log
+    assert "import 'h11'" not in log
+    assert "import 'prometheus_client'" not in log
+    assert "import 'agent.metrics" not in log

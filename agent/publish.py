@@ -39,6 +39,7 @@ class Publisher:
         self._plugin: DevicePlugin | None = None
         self._opening = Opening(self._reoffer)
         self._standings: tuple[Standing, ...] = ()
+        self._vanished: set[str] = set()  # nodes, since the classes were looked at
         self._ledger = Ledger(settings.state_dir)
         self._recorded: Problem | None = None
         self._refused: Problem | None = None
@@ -91,6 +92,7 @@ class Publisher:
             Standing(device_class, one, outcome.ready.get(one.kind, frozenset()))
             for device_class, one in zip(self._settings.classes, outcome.classes, strict=True)
         )
+        self._vanished.clear()
         nodes: dict[str, int] = {}
         for standing in self._standings:
             if _opens(standing.device_class):
@@ -101,6 +103,7 @@ class Publisher:
     def vanished(self, nodes: Iterable[str]) -> None:
         """Take back the devices of nodes that the kernel says it has removed, without waiting for the next pass."""
         gone = {node for node in nodes if not os.path.lexists(node)}
+        self._vanished |= gone
         if gone and self._plugin:
             self._publish(inventory.without(self.inventory, self._standings, gone))
 
@@ -132,7 +135,8 @@ class Publisher:
     def _reoffer(self) -> None:
         standings = [self._judged(standing) for standing in self._standings]
         keep = self._settings.kubelet.tombstones
-        self._publish(inventory.offered(self.inventory, standings, time.time(), keep))
+        offered = inventory.offered(self.inventory, standings, time.time(), keep)
+        self._publish(inventory.without(offered, standings, self._vanished))
 
     def _judged(self, standing: Standing) -> Standing:
         if not _opens(standing.device_class):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.grouping import units
+from agent.grouping import Unit, units
 from agent.host import Unreadable
 from tests.agent.fakes import FakeAncestor, FakeDevice, pci, usb
 
@@ -71,3 +71,27 @@ def test_a_group_says_what_its_device_says_and_its_members_agree_on(field: str, 
 def test_a_device_by_itself_says_what_it_says() -> None:
     (unit,) = units(None, MODEM[:1], lambda *_: None, lambda _: None)
     assert (unit.fact("sysname"), unit.fact("ID_NODE")) == ("cdc-wdm0", "cdc-wdm0")
+
+
+class Dark(FakeDevice):
+    """A device of which it cannot be read which memory node it is near to."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "numa_node":
+            raise Unreadable("/sys/devices/fake0/numa_node", "input/output error")
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize(
+    ("members", "nodes"),
+    [
+        ((FakeDevice(),), ()),
+        ((FakeDevice(numa_node=0),), (0,)),
+        ((Dark(), FakeDevice(numa_node=1)), (1,)),
+        ((FakeDevice(numa_node=1), FakeDevice(numa_node=0), FakeDevice(numa_node=1), FakeDevice()), (0, 1)),
+    ],
+)
+def test_a_unit_is_near_to_all_memory_nodes_of_its_members(
+    members: tuple[FakeDevice, ...], nodes: tuple[int, ...]
+) -> None:
+    assert Unit(members).memory_nodes == nodes

@@ -1,23 +1,33 @@
 from __future__ import annotations
 
+import base64
+import errno
 import json
 import os
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agent import checkpoint
 from agent.config.checking import settings_of
 from agent.config.files import parse
 from agent.plan import Remove, Write
 from agent.reconcile import Outcome, Reconciler
+from agent.rpc import protobuf
 from agent.store import LOCK_NAME, SpecDirectory, StoreError, Writer
 from cdi import codec
 from tests.agent.users import as_nobody
+from tests.real.devices import tmpfs
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from agent.config.settings import Settings
+    from agent.render import Rendered
     from tests.agent.trees import Node
 
 FILE = "cdi-sync+acme.com+modem.json"
@@ -329,3 +339,144 @@ def test_devices_of_one_class_that_fail_leave_the_others_alone(bench: Bench) -> 
     text = DECLARED + DECLARED.replace("modem", "other").replace("/dev/null", "/dev/\\u202e")
     outcome = bench.run(settings(text))
     assert f"Write {FILE}" in bench.changes(outcome)
+
+
+TWO = DECLARED + '[[class.device]]\nname = "two"\ncontainerEdits.deviceNodes = [{ path = "/dev/zero" }]\n'
+
+
+def ready(outcome: Outcome) -> list[str]:
+    return sorted(outcome.ready["acme.com/modem"])
+
+
+def test_a_device_is_ready_when_its_spec_is_on_disk(bench: Bench) -> None:
+    assert ready(bench.run(settings(TWO))) == ["one", "two"]
+    assert ready(bench.run(settings(TWO))) == ["one", "two"]
+    assert ready(Bench(bench.path).run(settings(TWO))) == ["one", "two"]
+    assert bench.run(settings("")).ready == {}
+
+
+def test_what_pods_may_have_is_taken_back_before_anything_is_written(bench: Bench) -> None:
+    told: list[tuple[list[str], bool]] = []
+
+    def withdraw(rendered: Sequence[Rendered]) -> None:
+        names = [offer.name for one in rendered for offer in one.offers]
+        told.append((names, b"two" in (bench.path / FILE).read_bytes() if (bench.path / FILE).exists() else False))
+
+    for text in (TWO, DECLARED, ""):
+        with Writer(bench.directory, create=True) as writer:
+            bench.reconciler.run(settings(text), writer, withdraw)
+    assert told == [(["one", "two"], False), (["one"], True), ([], False)]
+    bench.reconciler.run(settings(TWO), None, withdraw)
+    assert len(told) == 3, "nothing is written, so nothing is taken back"
+
+
+CHANGED = TWO.replace("/dev/zero", "/dev/full") + (
+    '[[class.device]]\nname = "three"\ncontainerEdits.deviceNodes = [{ path = "/dev/random" }]\n'
+)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_after_a_write_that_failed_only_what_did_not_change_is_ready(tmp_path: Path, trouble: str) -> None:
+    with tmpfs(tmp_path / "small", 64 * 1024) as place:
+        bench = Bench(place)
+        bench.run(settings(TWO))
+        with Writer(bench.directory, create=False) as writer:
+            _make_trouble(place, trouble)
+            outcome = bench.reconciler.run(settings(CHANGED), writer)
+            assert [failure.problem.where for failure in outcome.failures] == [str(place / FILE)]
+            assert ready(outcome) == ["one"], "the others are not on disk as they should be"
+            outcome = bench.reconciler.run(settings(CHANGED), writer)
+            assert ready(outcome) == ["one"]
+            _mend(place, trouble)
+            assert ready(bench.reconciler.run(settings(CHANGED), writer)) == ["one", "three", "two"]
+
+
+def _make_trouble(place: Path, trouble: str) -> None:
+    if trouble == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        return
+    with pytest.raises(OSError, match="No space"):
+        (place / "ballast").write_bytes(bytes(100_000))
+
+
+def _mend(place: Path, trouble: str) -> None:
+    if trouble == "read-only":
+        subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+    else:
+        (place / "ballast").unlink()
+
+
+def test_what_may_not_last_is_not_ready(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(settings(TWO))
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", sync)
+        outcome = bench.run(settings(CHANGED))
+    assert [failure.problem.where for failure in outcome.failures] == [str(bench.path)]
+    assert ready(outcome) == ["one"]
+
+
+def test_a_spec_that_may_not_be_written_leaves_nothing_ready_that_it_would_change(bench: Bench) -> None:
+    bench.run(settings(DECLARED))
+    outcome = bench.run(settings('[agent]\nmax_cdi_version = "0.3.0"\n' + DECLARED + "annotations = { a = 'b' }\n"))
+    assert ready(outcome) == []
+    assert outcome.classes[0].held
+
+
+def kubelet(place: Path, *names: str) -> str:
+    """A kubelet's directory whose checkpoint says that a pod holds these; its place in a configuration."""
+    answer = b"".join(protobuf.block(5, protobuf.text(1, name)) for name in names)
+    entry = {"PodUID": "p", "ContainerName": "c", "ResourceName": "r", "DeviceIDs": {"-1": ["one"]},
+             "AllocResp": base64.b64encode(answer).decode()}  # fmt: skip
+    (place / checkpoint.NAME).write_text(json.dumps({"Data": {"PodDeviceEntries": [entry] if names else None}}))
+    return f"[kubelet]\ndirectory = '{place}'\n"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    # pytest's own directories are too deep for a socket.
+    with tempfile.TemporaryDirectory(prefix="cdi-") as one:
+        yield Path(one)
+
+
+def test_the_spec_of_a_class_that_is_gone_stays_while_pods_hold_its_devices(bench: Bench, place: Path) -> None:
+    other = DECLARED.replace("modem", "other")
+    bench.run(settings(DECLARED + other))
+    outcome = bench.run(settings(kubelet(place, "acme.com/modem=one", "acme.com/nothing=x")))
+    assert bench.changes(outcome) == ["Remove cdi-sync+acme.com+other.json"]
+    assert outcome.holding == {FILE}
+    assert outcome.problems == ()
+    assert bench.devices() == {"one": "/dev/null"}
+    assert bench.run(settings(kubelet(place, "acme.com/modem=one"))).changes == ()
+    back = bench.run(settings(kubelet(place, "acme.com/modem=one") + DECLARED))
+    assert (back.changes, back.holding) == ((), frozenset())
+    outcome = bench.run(settings(kubelet(place)))
+    assert bench.changes(outcome) == [f"Remove {FILE}"]
+    assert outcome.holding == frozenset()
+
+
+def test_while_the_checkpoint_cannot_be_read_no_spec_goes(bench: Bench, place: Path) -> None:
+    bench.run(settings(DECLARED))
+    text = kubelet(place, "acme.com/modem=one")
+    (place / checkpoint.NAME).write_text("{")
+    outcome = bench.run(settings(text))
+    assert outcome.changes == ()
+    assert outcome.holding == {FILE}
+    assert str(outcome.problems[0]) == (
+        f"{place / checkpoint.NAME}: cannot be read: it is damaged, or of a kubelet that is not known yet; "
+        "until it is, specs of classes that are gone stay, in case pods hold their devices"
+    )
+    assert bench.run(settings(text + DECLARED)).problems == (), "nothing is left, so nobody asks"
+    (place / checkpoint.NAME).unlink()
+    assert bench.changes(bench.run(settings(text))) == [f"Remove {FILE}"]
+
+
+def test_a_device_that_is_gone_from_a_class_that_is_not_goes_whoever_holds_it(bench: Bench, place: Path) -> None:
+    bench.run(settings(TWO))
+    bench.run(settings(kubelet(place, "acme.com/modem=two") + DECLARED))
+    assert bench.devices() == {"one": "/dev/null"}

@@ -572,3 +572,23 @@ def test_a_name_that_only_the_kernel_gives_is_warned_of() -> None:
     assert "devices are named after the kernel's names (ttyUSB0)" in warned(rendered(wanted, serial(0)))
     assert rendered(wanted, A0).warnings == ()
     assert rendered(device_class("{sysname}"), A0).warnings == ()
+
+
+def test_an_offer_says_which_memory_nodes_it_is_near_to() -> None:
+    one = replace(device_class("{serial|sysname}"), group_by="usb", all_name="every")
+    first, second = usb("1-1", serial="A"), usb("1-2", serial="B")
+    found = rendered(
+        one,
+        FakeDevice(node="/dev/a0", numa_node=1, ancestors=(first,)),
+        FakeDevice(node="/dev/a1", numa_node=0, ancestors=(first,)),
+        FakeDevice(node="/dev/b0", ancestors=(second,)),
+    )
+    assert {offer.name: offer.numa for offer in found.offers} == {"A": (0, 1), "B": (), "every": ()}
+
+
+def test_a_declared_device_is_near_to_where_its_nodes_are() -> None:
+    edits = ContainerEdits(device_nodes=tuple(DeviceNode(path=f"/dev/{name}") for name in "xyz"))
+    wanted = device_class(declared=(Declared(device=Device(name="one", container_edits=edits)),))
+    observation = Observation(numa={"/dev/y": 1, "/dev/x": 0, "/dev/other": 2})
+    (offer,) = render(wanted, observation, dict, {}).offers
+    assert offer.numa == (0, 1)

@@ -345,3 +345,73 @@ def test_what_a_device_calls_itself_is_no_further_line_of_the_kernels(node: Node
     kernel = Look(node.roots, None).numbered("char", "1:3")
     assert kernel is not None
     assert kernel.uevent == {"DEVNAME": "y", "HID_NAME": f"a{odd}DEVNAME=z{odd}DEVTYPE=usb_device"}
+
+
+def memory_nodes(node: Node, *names: str) -> None:
+    for name in names:
+        (node.top / "sys/devices/system/node" / name).mkdir(parents=True)
+
+
+def near_to(node: Node, *lineage: str | None) -> int | None:
+    """The memory node of a device whose ancestors say these, the outermost first; ``None``: one says nothing."""
+    path = "pci"
+    for number, word in enumerate(lineage):
+        path = f"{path}/{number}"
+        last = {"number": "240:1", "uevent": "DEVNAME=x\n"} if number == len(lineage) - 1 else {}
+        node.kernel(path, attributes=None if word is None else {"numa_node": word}, **last)
+    node.null("x", 240, 1)
+    device = look(node).device(node.path("x"))
+    assert device is not None
+    return device.numa_node
+
+
+@pytest.mark.parametrize(
+    ("lineage", "near"),
+    [
+        (("1", None), 1),
+        (("0", "1", None, None), 1),
+        (("1", "0"), 0),
+        (("1", "-1"), 1),
+        (("-1", None), None),
+        ((None, None), None),
+        (("", "text", "0x1", "1.0", None), None),
+        (("11", None), 11),
+    ],
+)
+def test_a_device_is_near_to_the_memory_node_of_its_nearest_ancestor_that_has_one(
+    node: Node, lineage: tuple[str | None, ...], near: int | None
+) -> None:
+    memory_nodes(node, "node0", "node1")
+    assert near_to(node, *lineage) == near
+
+
+@pytest.mark.parametrize("names", [(), ("node0",), ("node0", "nodes", "node", "power")])
+def test_on_a_machine_with_one_memory_node_none_is_told(node: Node, names: tuple[str, ...]) -> None:
+    memory_nodes(node, *names)
+    assert near_to(node, "0", None) is None
+
+
+def test_a_node_of_no_kernel_device_is_near_to_nothing(node: Node) -> None:
+    memory_nodes(node, "node0", "node1")
+    node.null("x", 300, 7)
+    device = look(node).device(node.path("x"))
+    assert device is not None
+    assert device.numa_node is None
+
+
+def test_a_memory_node_that_cannot_be_read_is_unreadable(node: Node) -> None:
+    memory_nodes(node, "node0", "node1")
+    node.kernel("x", number="240:1", uevent="DEVNAME=x\n")
+    (node.top / "sys/devices/x/numa_node").write_text("1\n")
+    (node.top / "sys/devices/x/numa_node").chmod(0)
+    node.null("x", 240, 1)
+
+    def attempt() -> str:
+        device = look(node).device(node.path("x"))
+        assert device is not None
+        try:
+            return f"near to {device.numa_node}"
+        except Unreadable as error:
+            return error.reason
+
+    assert as_nobody(attempt, node.top) == "permission denied"

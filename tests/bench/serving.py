@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _UEVENTS = 15  # NETLINK_KOBJECT_UEVENT
 _QUIET = 0.4  # seconds, so that each event is a first one
 _LONG = 120.0  # seconds to wait for what ought to come
+# Where the rest of the machine sends no uevents and mounts nothing: its rest is to be measured, not theirs.
+_ALONE = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 _VERBOSE = ("sh", "-c", 'exec "$@" --verbose', "sh")
 MANY = 10_000
 RESOURCES = 100
@@ -52,7 +54,7 @@ def a_usual_node(site: Site, calls: int, idle: int) -> Iterator[Figure]:
     site.node(*(f"{'abc'[number % 3]}{number}" for number in range(100)))
     with ExitStack() as stack:
         counted = stack.enter_context(group(f"cdi-sync-bench-{os.getpid()}"))
-        site.under = counted.under if counted else ()
+        site.under = (*(counted.under if counted else ()), *_ALONE)
         kubelet = stack.enter_context(site.kubelet())
         agent = stack.enter_context(site.agent())
         for kind in kinds:

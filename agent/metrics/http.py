@@ -77,6 +77,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._end: asyncio.TimerHandle | None = None
         self._begun = True
+        self._head = False
         self._writing = False
         self._refused = False
 
@@ -142,6 +143,9 @@ class _Connection(asyncio.Protocol):
                     return
         except h11.RemoteProtocolError as error:
             self._refuse(error)
+        except h11.LocalProtocolError as error:  # a fault of ours, which ends no more than this connection
+            _log.error("a request for metrics failed: %r; please report it", error)
+            self.abort()
 
     def _await_rest(self) -> None:
         """Give a request that has begun its time, once: who says a byte now and then gets no more of it."""
@@ -151,6 +155,7 @@ class _Connection(asyncio.Protocol):
 
     def _serve(self, request: h11.Request) -> None:
         self._begun = False
+        self._head = request.method == b"HEAD"
         self._wait(_IDLE)
         self._site.spoke(self)
         if _size(request) > HEADER_LIMIT:
@@ -159,11 +164,12 @@ class _Connection(asyncio.Protocol):
         if not isinstance(self._http.next_event(), h11.EndOfMessage):
             self._say(_plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request here has no body"), close=True)
             return
-        self._say(self._answer(request), head=request.method == b"HEAD")
+        self._say(self._answer(request))
         if self._http.our_state is h11.MUST_CLOSE:
             self._close()
         elif self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
+            self._head = False
 
     def _answer(self, request: h11.Request) -> Answer:
         path = request.target.partition(b"?")[0].decode("latin-1")
@@ -186,13 +192,13 @@ class _Connection(asyncio.Protocol):
         else:
             self._close()
 
-    def _say(self, answer: Answer, *, head: bool = False, close: bool = False) -> None:
+    def _say(self, answer: Answer, *, close: bool = False) -> None:
         headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
         headers += [("Allow", "GET, HEAD")] if answer.status is HTTPStatus.METHOD_NOT_ALLOWED else []
         headers += [("Connection", "close")] if close else []
         events = (
             h11.Response(status_code=answer.status, reason=answer.status.phrase.encode(), headers=headers),
-            *(() if head else (h11.Data(data=answer.body),)),
+            *(() if self._head else (h11.Data(data=answer.body),)),
             h11.EndOfMessage(),
         )
         if self._transport:

@@ -5,8 +5,8 @@ Times are seconds since the epoch, and in documents RFC 3339 in UTC; durations a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ Condition: TypeAlias = Literal["present", "unhealthy", "kept", "gone"]
 CONDITIONS: tuple[Condition, ...] = ("present", "unhealthy", "kept", "gone")
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds: the upper ends of the classes in which durations of passes are counted; one more is for what took longer."""
+_EPOCH = "1970-01-01T00:00:00.000Z"  # for what is in no calendar: a file may bear any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +243,13 @@ def problem_document(one: Problem) -> Document:
 def timestamp(seconds: float) -> str:
     """Return a time as RFC 3339 has it, in UTC and to the millisecond."""
     try:
-        moment = datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):  # a file may bear any time
-        moment = datetime.fromtimestamp(0, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        whole, thousandth = divmod(round(seconds * 1000), 1000)
+        moment = time.gmtime(whole)
+    except (OverflowError, ValueError, OSError):
+        return _EPOCH
+    if not 1000 <= moment.tm_year <= 9999:
+        return _EPOCH
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}.{thousandth:03d}Z"
 
 
 def _moment(seconds: float | None) -> str | None:

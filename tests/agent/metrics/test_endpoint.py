@@ -7,13 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent.metrics.prometheus import fetch, fetched, free_port
-from tests.agent.running import Agent, eventually
+from tests.agent.running import Agent, context_switches, eventually
+from tests.real.devices import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,3 +152,38 @@ def test_an_agent_that_runs_without_them_has_opened_none_of_their_files(site: Si
     assert "import 'h11'" not in log
     assert "import 'prometheus_client'" not in log
     assert "import 'agent.metrics" not in log
+
+
+def test_while_nobody_asks_nothing_wakes_also_with_a_connection_kept_open(site: Site, agent: Agent) -> None:
+    port = free_port()
+    with machine():  # no other test's devices are events here
+        serve_at(site, port)
+        eventually(lambda: fetched(port, "/metrics") is not None)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as idle:
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(1000).startswith(b"HTTP/1.1 200")
+            waited: list[int] = []
+
+            def quiet() -> bool:
+                before = context_switches(agent.process.pid)
+                time.sleep(3)
+                waited.append(context_switches(agent.process.pid) - before)
+                return waited[-1] <= 2  # what polls would do so in every such while
+
+            eventually(quiet, lambda: f"it woke {waited} times in 3 seconds", seconds=60)
+
+
+@pytest.mark.parametrize("devices", [3000])
+def test_a_scrape_of_thousands_of_devices_holds_nobody_up(site: Site, agent: Agent, devices: int) -> None:
+    port = free_port()
+    serve_at(site, port)
+    eventually(lambda: fetched(port, "/metrics") is not None)
+    site.node(*(f"d{number}" for number in range(devices)))
+    wanted = f'cdi_sync_devices{{condition="present",kind="acme.com/thing"}} {float(devices)}'
+    eventually(lambda: wanted in (fetched(port, "/metrics") or ""), seconds=60)
+    took = []
+    for _ in range(10):
+        begin = time.perf_counter()
+        fetch(port, "/metrics")
+        took.append(time.perf_counter() - begin)
+    assert min(took) < 0.5, took

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.metrics import http
 from agent.metrics.http import Answer, Site
@@ -92,6 +94,12 @@ def get(path: str, *more: str, method: str = "GET") -> bytes:
         (get("/small", method="BREW"), 405),
         (get("/small", "Content-Length: 3") + b"abc", 413),
         (get("/small", "Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n", 413),
+        (get("/small", "Content-Length: 3", method="HEAD") + b"abc", 413),
+        (get("/small", "X: " + "y" * 10_000, method="HEAD"), 431),
+        (get("/small", "Content-Length: 3", "Expect: 100-continue"), 413),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
+        (get("/small", "Connection: upgrade", "Upgrade: h2c"), 200),
         (get("/small", "Content-Length: 1", "Content-Length: 2"), 400),
         (get("/small", "Content-Length: -1"), 400),
         (get("/small", "no colon"), 400),
@@ -243,3 +251,72 @@ def test_a_fault_is_logged_and_told_as_one(caplog: pytest.LogCaptureFixture) -> 
 
     served(scene)
     assert "/fault cannot be told: ZeroDivisionError()" in caplog.text
+
+
+class Wire(asyncio.Transport):
+    """A transport to nowhere, whose peer takes large answers only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+        self.connection: asyncio.Protocol | None = None
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def write(self, data: object) -> None:
+        assert isinstance(data, bytes)
+        if len(data) > len(LARGE) and self.connection:
+            self.connection.pause_writing()
+
+    def write_eof(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.closed = True
+        if self.connection:
+            self.connection.connection_lost(None)
+
+
+PIECES = st.sampled_from(
+    [
+        b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"HEAD /small HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        b"HEAD /large HTTP/1.0\r\n\r\n",
+        b"POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+        b"GET /small HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /small HTTP/1.1\r\nX: " + b"y" * 9000,
+        b"\r\n",
+        b"\0",
+    ]
+)
+
+
+@given(st.lists(PIECES | st.binary(max_size=20), max_size=6).map(b"".join), st.lists(st.integers(1, 400), max_size=9))
+def test_whatever_comes_in_whatever_parts_ends_no_more_than_its_connection(said_: bytes, cuts: list[int]) -> None:
+    async def play() -> None:
+        site, wire = Site(ROUTES), Wire()
+        connection = wire.connection = site.connection()
+        connection.connection_made(wire)
+        rest = said_
+        for size in (*cuts, 1 << 20):
+            if rest and not wire.closed:
+                connection.data_received(rest[:size])
+                rest = rest[size:]
+                connection.resume_writing()
+        wire.abort()
+        assert not site._connections
+
+    asyncio.run(play())

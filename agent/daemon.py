@@ -134,7 +134,8 @@ class Agent:
         return self._record.heard(source, self.wake.up)
 
     def _state(self) -> State:
-        return self._record.now(self.settings, self._publisher, self._containerd)
+        unserved = self._endpoint.problem if self._endpoint else None
+        return self._record.now(self.settings, self._publisher, self._containerd, unserved)
 
     async def _tell(self) -> None:
         """Answer `cdi-sync status`, and serve metrics where they are wanted."""

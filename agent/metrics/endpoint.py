@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
-import os
+import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cdi-sync")
 _FIRST, _LONGEST = 1.0, 60.0  # seconds between attempts at an address that is taken
+
+_HINTS = {
+    errno.EADDRINUSE: "free the address, or name another one",
+    errno.EADDRNOTAVAIL: "name an address of this node",
+    errno.EACCES: "name a port above 1023",
+    errno.EPERM: "see what forbids it: contrib/systemd/cdi-sync.service.d/metrics.conf allows it to the service",
+    errno.EAFNOSUPPORT: "see what forbids it: contrib/systemd/cdi-sync.service.d/metrics.conf allows it to the service",
+}
 
 
 class Endpoint:
@@ -69,17 +78,15 @@ class Endpoint:
         _log.info("metrics are served at http://%s/metrics", address)
 
     async def _start(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        server = await asyncio.get_running_loop().create_server(
-            self._site.connection, host.strip("[]"), int(port), start_serving=False
-        )
+        bound = _bound(address)  # not by asyncio, which takes the lack of an address family for no fault
+        server = await asyncio.get_running_loop().create_server(self._site.connection, sock=bound, start_serving=False)
         self._server = server
         await server.start_serving()
 
     def _tell(self, address: str, error: OSError) -> None:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)  # asyncio makes a sentence of its own
-        problem = Problem(f"metrics at {address}", f"cannot be served: {reason}",
-                          "free the address, or name another one; it is tried again")  # fmt: skip
+        reason = (error.strerror or str(error)).lower()
+        hint = _HINTS.get(error.errno or 0, "see to the limits of this process")
+        problem = Problem(f"metrics at {address}", f"cannot be served: {reason}", f"{hint}; it is tried again")
         if problem != self.problem:
             _log.warning("%s", problem)
         self.problem = problem
@@ -93,6 +100,22 @@ class Endpoint:
 
     def _ready(self, _accept: str) -> Answer:
         return _verdict(health.ready(self._state()))
+
+
+def _bound(address: str) -> socket.socket:
+    """Return a socket at an address; where that is all of IPv6, it is all of IPv4, too. Raises `OSError`."""
+    host, _, port = address.rpartition(":")
+    six = host.startswith("[")
+    made = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if six:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        made.bind((host.strip("[]"), int(port)))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _verdict(findings: tuple[Finding, ...]) -> Answer:

@@ -105,10 +105,12 @@ class Record:
         if self._last.succeeded:
             self._success = self._last.ended
 
-    def now(self, settings: Settings, publisher: Publisher, keeper: Keeper) -> state.State:
-        """Return the state of this moment."""
+    def now(
+        self, settings: Settings, publisher: Publisher, keeper: Keeper, unserved: Problem | None = None
+    ) -> state.State:
+        """Return the state of this moment; ``unserved`` is why metrics are not served."""
         known = {one.file_name: one.spec for one in self._classes if one.spec}
-        problems = (*self._problems, *publisher.problems)
+        problems = (*self._problems, *publisher.problems, *([unserved] if unserved else []))
         try:
             specs = spec_files(settings.spec_dir, known, self._holding)
         except OSError:  # of which the passes tell

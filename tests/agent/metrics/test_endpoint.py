@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.status.asking import ask
 from tests.agent.metrics.prometheus import fetch, fetched, free_port
 from tests.agent.running import Agent, context_switches, eventually
 from tests.real.devices import machine
@@ -72,28 +73,61 @@ def test_a_port_in_use_is_told_once_and_served_when_it_is_free(site: Site, agent
         agent.wait_log(f"metrics at 127.0.0.1:{port}: cannot be served: address already in use; free the address")
         site.node("a")
         agent.wait_devices("acme.com/thing", {"a"})
+        status = ask(str(site.state_dir))
+        assert status is not None
+        assert [one["message"] for one in status["problems"]] == ["cannot be served: address already in use"]
     eventually(lambda: "cdi_sync_build_info" in (fetched(port, "/metrics") or ""), seconds=60)
     assert agent.log.count("cannot be served") == 1
 
 
 def test_an_address_that_is_not_ours_is_told(site: Site, agent: Agent) -> None:
     site.configure(site.a_class(), agent='metrics = "192.0.2.1:9464"')
-    agent.wait_log("metrics at 192.0.2.1:9464: cannot be served: cannot assign requested address")
+    agent.wait_log("metrics at 192.0.2.1:9464: cannot be served: cannot assign requested address; name an address")
     assert agent.end() == 0
 
 
-def test_ipv6_is_spoken(site: Site, agent: Agent) -> None:
+@pytest.mark.parametrize(("address", "asked"), [("[::1]", ["::1"]), ("[::]", ["::1", "127.0.0.1"])])
+def test_ipv6_is_spoken_and_all_of_it_is_all_of_ipv4_too(
+    site: Site, agent: Agent, address: str, asked: list[str]
+) -> None:
     port = free_port()
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
-    site.configure(site.a_class(), agent=f'metrics = "[::1]:{port}"')
-    agent.wait_log(f"metrics are served at http://[::1]:{port}/metrics")
-    with socket.create_connection(("::1", port), timeout=10) as asking:
-        asking.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-        assert asking.recv(100).startswith(b"HTTP/1.1 200")
+    site.configure(site.a_class(), agent=f'metrics = "{address}:{port}"')
+    agent.wait_log(f"metrics are served at http://{address}:{port}/metrics")
+    for one in asked:
+        with socket.create_connection((one, port), timeout=10) as asking:
+            asking.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            assert asking.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.real
+def test_a_service_that_has_no_network_is_told_so_by_an_agent_that_goes_on(site: Site) -> None:
+    # What RestrictAddressFamilies= of systemd does, by the same means: no socket of these families can be made.
+    code = (
+        "import ctypes, os, struct, sys\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "rules = [(0x20, 0, 0, 0), (0x15, 0, 4, 41), (0x20, 0, 0, 16), (0x15, 1, 0, 2), (0x15, 0, 1, 10),"
+        " (6, 0, 0, 0x00050000 | 97), (6, 0, 0, 0x7FFF0000)]\n"
+        "code = b''.join(struct.pack('HBBI', *rule) for rule in rules)\n"
+        "buffer = ctypes.create_string_buffer(code)\n"
+        "program = struct.pack('HxxxxxxP', len(rules), ctypes.addressof(buffer))\n"
+        "assert libc.prctl(38, 1, 0, 0, 0) == 0\n"
+        "assert libc.prctl(22, 2, program) == 0, ctypes.get_errno()\n"
+        "os.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    if os.uname().machine != "x86_64":
+        pytest.skip("the numbers of system calls are those of x86_64")
+    site.under = (sys.executable, "-c", code)
+    serve_at(site, free_port())
+    with site.agent() as agent:
+        agent.wait_log("cannot be served: address family not supported by protocol; see what forbids it")
+        site.node("a")
+        agent.wait_devices("acme.com/thing", {"a"})
+        assert agent.end() == 0
 
 
 def test_health_and_readiness_tell_the_truth(site: Site, agent: Agent) -> None:

@@ -26,7 +26,7 @@ from rich.table import Table
 from cdi import codec, judgement, registry, specdirs
 from cdi.model import ContainerEdits, Device, DeviceNode, Spec
 from tests.agent.running import PROGRAM, Agent, devices
-from tests.bench.figures import Figure, resting
+from tests.bench.figures import ALONE, Figure, resting
 from tests.bench.serving import serving
 from tests.real.devices import kernel, make_node
 
@@ -155,16 +155,22 @@ def make_nodes(place: Path, count: int, glob: str = "*") -> tuple[Path, Path]:
     for number in range(count):
         make_node(place / "dev" / f"n{number}", 1, 3)
     config = place / "config.toml"
-    config.write_text(
-        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "{place}/dev/{glob}"\n'
-    )
+    config.write_text(a_class(f"{place}/dev/{glob}"))
     return config, place / "cdi"
+
+
+def a_class(glob: str) -> str:
+    """A configuration for these nodes, as specs alone: this machine may have a kubelet."""
+    return (
+        "[kubelet]\ndevice_plugin = false\n"
+        f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "{glob}"\n'
+    )
 
 
 def living(scratch: Path, *, events: int, idle: int) -> Iterator[Figure]:
     """Time the living agent: from a kernel event to the spec, then its size and its rest."""
     config = scratch / "config.toml"
-    config.write_text(f'[[class]]\nkind = "{KIND}"\nname = "{{sysname}}"\n[[class.select]]\ndevnode = "/dev/zram*"\n')
+    config.write_text(a_class("/dev/zram*"))
     with ExitStack() as stack:
         machine = stack.enter_context(kernel())
         agent = stack.enter_context(Agent(config, scratch / "cdi", scratch / "log"))
@@ -181,6 +187,8 @@ def living(scratch: Path, *, events: int, idle: int) -> Iterator[Figure]:
             return 1000 * (end - start)
 
         yield Figure.of("uevent to readable spec", "ms", [appear() for _ in range(events)])
+    with Agent(*make_nodes(scratch / "resting", 100), scratch / "log-alone", ALONE) as agent:
+        agent.wait_ready()
         yield from resting("agent at rest, no kubelet", agent.process.pid, idle)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MEMORY = Path("/sys/fs/cgroup/memory")  # version 1
 _UNIFIED = Path("/sys/fs/cgroup")
+# Where the rest of the machine sends no uevents and mounts nothing: a program's rest is to be measured, not theirs.
+ALONE = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 
 
 @dataclass(frozen=True, slots=True)

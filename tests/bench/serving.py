@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.agent.site import KIND, Site
-from tests.bench.figures import Figure, group, memory, resting
+from tests.bench.figures import ALONE, Figure, group, memory, resting
 from tests.real.devices import kernel
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _UEVENTS = 15  # NETLINK_KOBJECT_UEVENT
 _QUIET = 0.4  # seconds, so that each event is a first one
 _LONG = 120.0  # seconds to wait for what ought to come
-# Where the rest of the machine sends no uevents and mounts nothing: its rest is to be measured, not theirs.
-_ALONE = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 _VERBOSE = ("sh", "-c", 'exec "$@" --verbose', "sh")
 MANY = 10_000
 RESOURCES = 100
@@ -47,23 +45,22 @@ def serving(scratch: Path, *, calls: int, events: int, idle: int) -> Iterator[Fi
 
 
 def a_usual_node(site: Site, calls: int, idle: int) -> Iterator[Figure]:
-    """100 devices in 3 resources: how fast it answers, and how large it is then."""
-    who = "100 devices in 3 resources"
+    """100 devices in 3 resources: how large it is after 5,000 calls of Allocate, and how fast it answers."""
     kinds = [f"acme.com/{letter}node" for letter in "abc"]
     site.configure(*(site.a_class(kind, f"{letter}*") for letter, kind in zip("abc", kinds, strict=True)))
     site.node(*(f"{'abc'[number % 3]}{number}" for number in range(100)))
     with ExitStack() as stack:
         counted = stack.enter_context(group(f"cdi-sync-bench-{os.getpid()}"))
-        site.under = (*(counted.under if counted else ()), *_ALONE)
+        site.under = (*(counted.under if counted else ()), *ALONE)
         kubelet = stack.enter_context(site.kubelet())
         agent = stack.enter_context(site.agent())
         for kind in kinds:
             listed(kubelet, kind)
         path = site.plugins / "cdi-sync-acme.com+anode.sock"
         allocations(path, "a0", 5_000)
-        yield from resting(f"{who}, after 5,000 Allocates", agent.process.pid, idle)
+        yield from resting("agent serving 100 devices", agent.process.pid, idle)
         if counted:
-            yield Figure.of(f"{who}, after 5,000 Allocates, working set", "MiB", [counted.working_set()])
+            yield Figure.of("agent serving 100 devices, working set", "MiB", [counted.working_set()])
         values = allocations(path, "a0", calls)
         yield Figure.of(f"Allocate, of {calls} calls", "µs", values)
         yield Figure.of(f"Allocate, 99th percentile of {calls} calls", "µs", [statistics.quantiles(values, n=100)[98]])
@@ -169,12 +166,12 @@ def many_devices(site: Site, events: int) -> Iterator[Figure]:
         start = time.monotonic()
         with site.agent() as agent:
             yield Figure.of(
-                f"{MANY} devices: start to the first list", "ms", [1000 * (listed(kubelet, healthy=MANY) - start)]
+                f"{MANY:,} devices: start to the first list", "ms", [1000 * (listed(kubelet, healthy=MANY) - start)]
             )
             yield from changing(site, kubelet, agent, events)
             size = memory(agent.process.pid)["Private"]
-            yield Figure.of(f"{MANY} devices: private", "MiB", [size])
-            yield Figure.of(f"{MANY} devices: private, of each", "KiB", [1024 * (size - alone) / (MANY - 1)])
+            yield Figure.of(f"{MANY:,} devices: private", "MiB", [size])
+            yield Figure.of(f"{MANY:,} devices: private, of each", "KiB", [1024 * (size - alone) / (MANY - 1)])
 
 
 def changing(site: Site, kubelet: Kubelet, agent: Agent, events: int) -> Iterator[Figure]:
@@ -189,14 +186,14 @@ def changing(site: Site, kubelet: Kubelet, agent: Agent, events: int) -> Iterato
         since, start = len(kubelet.journal), time.monotonic()
         site.gone("more")
         removed.append(1000 * (listed(kubelet, since=since, healthy=MANY) - start))
-    yield Figure.of(f"{MANY} devices: new node to the list", "ms", added)
-    yield Figure.of(f"{MANY} devices: node gone to the list", "ms", removed)
+    yield Figure.of(f"{MANY:,} devices: new node to the list", "ms", added)
+    yield Figure.of(f"{MANY:,} devices: node gone to the list", "ms", removed)
     time.sleep(2)
     before = len(passes(agent))
     for _ in range(events):
         agent.process.send_signal(signal.SIGHUP)
         time.sleep(3 * _QUIET)
-    yield Figure.of(f"{MANY} devices: a pass with nothing to change", "ms", passes(agent)[before:])
+    yield Figure.of(f"{MANY:,} devices: a pass with nothing to change", "ms", passes(agent)[before:])
 
 
 def passes(agent: Agent) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
+_DEAF = 60.0  # seconds between looks while no event tells of devices
 _OPEN_FILES = 16_384
 
 
@@ -48,6 +50,8 @@ class Agent:
         self._reload = False
         self._failures = 0
         self._called = False
+        self._hearing: Uevents | None = None
+        self._deaf = False
         self._told = Told()
         self._manager = Notifier.of(os.environ)
         self._unready = True
@@ -85,37 +89,20 @@ class Agent:
         self._record.loaded()
         self._form_log(self.settings.log)
         self.wake = Wake(self.settings.settle)
-        self._publisher = Publisher(self.settings, self.wake.up)
+        self._publisher = Publisher(self.settings)
         self._listen()
         self._take_directory()
         files = Files(self._waking("file"))
         self._containerd = Keeper(self._waking("containerd"))
         mounts = Mounts(self._waking("mount"), lambda: interests.mounts(self.settings) or files.replaced())
-        uevents = (
-            Uevents(self._udev, self._waking("device"), self._nodeless, self._publisher.vanished)
-            if self._udev.available
-            else None
-        )
-        if uevents is None:
-            _log.warning(
-                "libudev is not installed, so no event tells of devices; install libudev1, until then the resync does"
-            )
         mounts.start()
         try:
             files.watch(self._wanted())
-            if uevents:
-                uevents.start()  # before the first look, so that nothing falls in between
+            self._hear()  # before the first look, so that nothing falls in between
             while not self._stopping:
                 if self._fault:
                     raise self._fault
-                await self._refresh_settings()
-                delay = self._pass()
-                self._containerd.look(self.settings)
-                files.watch(self._wanted())
-                self._serve()
-                await self._tell()
-                self._announce()
-                self._called = await self.wake.due(delay)
+                self._called = await self.wake.due(await self._turn(files))
         finally:
             self._tell_no_more()
             self._publisher.stop()
@@ -126,6 +113,35 @@ class Agent:
                 self._writer.close()
             self._manager.close()
         _log.info("stopped; the specs stay")
+
+    async def _turn(self, files: Files) -> float:
+        """Look, write and tell once; returns the seconds after which to do so again even if nothing happens."""
+        try:
+            self._hear()
+            await self._refresh_settings()
+            delay = self._pass()
+            self._containerd.look(self.settings)
+            files.watch(self._wanted())
+            self._serve()
+            await self._tell()
+            self._announce()
+        except MemoryError:
+            with contextlib.suppress(MemoryError):
+                self._told.failures([StoreError(_unlookable("out of memory"))])
+            return self._retry()
+        return delay if self._hearing else min(delay, _DEAF)
+
+    def _hear(self) -> None:
+        """Begin to hear of devices; where that cannot be done, say so once, and try again at the next turn."""
+        if self._hearing is not None:
+            return
+        if self._udev.available:
+            self._hearing = Uevents(self._udev, self._waking("device"), self._nodeless, self._publisher.vanished)
+            self._hearing.start()
+        elif not self._deaf:
+            self._deaf = True
+            _log.warning("libudev cannot be loaded, so no event tells of devices, and each minute is looked for them; "
+                         "install libudev1, or see to the limits of this process")  # fmt: skip
 
     def _nodeless(self, subsystem: str) -> bool:
         return interests.nodeless(self.settings, subsystem)
@@ -179,8 +195,12 @@ class Agent:
     def _break(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End with the fault of a callback: a watcher that has died would leave us blind.
 
-        A connection that could not be accepted is no fault of ours; asyncio takes it up again in a second.
+        A connection that could not be accepted is no fault of ours; asyncio takes it up again in a second. One that was
+        short of memory for a moment is called again, and what it missed the next look sees.
         """
+        if isinstance(context.get("exception"), MemoryError):
+            self.wake.up()
+            return
         if isinstance(context.get("exception"), OSError) and "socket" in context:
             _log.warning("a connection waits: %s; raise the limit of open files", context["exception"].strerror)
             return
@@ -278,9 +298,7 @@ class Agent:
             self._record.failed(error.problem, time.perf_counter() - start)
             return self._retry()
         except (OSError, MemoryError) as error:  # what is short now was not met where a fact is read
-            reason = getattr(error, "strerror", None) or str(error) or "out of memory"
-            problem = Problem("this node", f"cannot be looked at: {reason.lower()}",
-                              "see to the limits of this process; it is tried again")  # fmt: skip
+            problem = _unlookable(getattr(error, "strerror", None) or str(error) or "out of memory")
             self._told.failures([StoreError(problem)])
             self._record.failed(problem, time.perf_counter() - start)
             return self._retry()
@@ -360,6 +378,11 @@ class Agent:
         if os.path.basename(path) == checkpoint.NAME:
             return bool(self._holding)
         return self._publisher.matters(path)
+
+
+def _unlookable(reason: str) -> Problem:
+    hint = "see to the limits of this process; it is tried again"
+    return Problem("this node", f"cannot be looked at: {reason.lower()}", hint)
 
 
 def _any(_path: str) -> bool:

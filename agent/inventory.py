@@ -67,7 +67,7 @@ def withdrawn(before: Inventory, standings: Iterable[Standing], now: float) -> I
         if kind in before and resource:
             known = before[kind].devices
             healthy = {name for name, one in known.items() if one.healthy}
-            fit = {offer.name for offer in standing.rendered.offers if offer.present and offer.name in healthy}
+            fit = {offer.name for offer in standing.rendered.found if offer.present and offer.name in healthy}
             found[kind] = Listing(kind, resource, _devices(known, standing, fit, frozenset(), now))
     return found
 
@@ -80,7 +80,7 @@ def without(before: Inventory, standings: Iterable[Standing], gone: Set[str]) ->
     found = dict(before)
     for standing in standings:
         kind = standing.device_class.kind
-        lost = {offer.name for offer in standing.rendered.offers if not gone.isdisjoint(offer.nodes)}
+        lost = {offer.name for offer in standing.rendered.found if not gone.isdisjoint(offer.nodes)}
         lost.discard(standing.device_class.all_name or "")  # healthy while any node is there
         if kind in found and not lost.isdisjoint(found[kind].devices):
             devices = {
@@ -105,7 +105,7 @@ def offered(before: Inventory, standings: Iterable[Standing], now: float, keep: 
         if resource:
             fit = {
                 offer.name
-                for offer in standing.rendered.offers
+                for offer in standing.rendered.found
                 if offer.present and offer.name in standing.ready and standing.failing.isdisjoint(offer.nodes)
             }
             known = before[kind].devices if kind in before else {}
@@ -118,9 +118,7 @@ def _devices(
     known: Mapping[str, Listed], standing: Standing, fit: Set[str], new: Set[str], now: float
 ) -> Mapping[str, Listed]:
     """Return a class's devices: ``fit`` ones are healthy, ``new`` ones may be listed that are not ``known``."""
-    offers = standing.rendered.offers
-    if standing.rendered.held and not offers:  # it cannot be told what the class comes to
-        return known
+    offers = standing.rendered.found
     devices = {
         offer.name: Listed(offer.name in fit, _numa(offer, known.get(offer.name)))
         for offer in offers

@@ -13,7 +13,7 @@ from agent.ledger import Ledger
 from agent.opening import Opening, flags_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from agent.config.settings import DeviceClass, Settings
     from agent.deviceplugin.plugin import DevicePlugin, State
@@ -31,11 +31,9 @@ class Publisher:
     The plugin, and what it needs, is brought in only where there is a resource and a kubelet to serve.
     """
 
-    def __init__(self, settings: Settings, woken: Callable[[], None]) -> None:
-        """``woken`` is called when only another pass can tell what to do."""
+    def __init__(self, settings: Settings) -> None:
         self.busy = False
         self._settings = settings
-        self._woken = woken
         self._plugin: DevicePlugin | None = None
         self._opening = Opening(self._reoffer)
         self._standings: tuple[Standing, ...] = ()
@@ -77,6 +75,8 @@ class Publisher:
         before, self._settings = self._settings, settings
         if settings.state_dir != before.state_dir:
             self._ledger = Ledger(settings.state_dir)
+        if settings.resources and not before.resources:
+            self.inventory, self._recorded = self._ledger.read(settings)
         if self._plugin and (settings.kubelet != before.kubelet or not settings.resources):
             self._plugin.stop()
             self._plugin = None
@@ -141,7 +141,7 @@ class Publisher:
     def _judged(self, standing: Standing) -> Standing:
         if not _opens(standing.device_class):
             return standing
-        nodes = {node for offer in standing.rendered.offers for node in offer.nodes}
+        nodes = {node for offer in standing.rendered.found for node in offer.nodes}
         return Standing(standing.device_class, standing.rendered, standing.ready, self._opening.failing(nodes))
 
     def _publish(self, offered: Inventory) -> None:

@@ -129,7 +129,7 @@ class Reconciler:
             withdraw(rendered)
         failures = writer.apply(changes) if writer else []
         failed = {failure.problem.where for failure in failures}
-        undone = {change.name: change for change in changes if self._missed(change, failed)}
+        undone = {change.name: change for change in changes if not writer or self._missed(change, failed)}
         done = {change.name for change in changes if writer} - undone.keys()
         return Outcome(
             classes=rendered,
@@ -165,8 +165,8 @@ class Reconciler:
 
     def _ready(self, one: Rendered, undone: Mapping[str, Change]) -> Set[str]:
         """Name the devices of a class that are in its spec on disk as they should be."""
-        if one.spec is None:
-            return frozenset()
+        if one.spec is None:  # what its file held when it was last written still holds for who is there
+            return _devices(self.directory.known(one.file_name)).keys() if one.held else frozenset()
         change = undone.get(one.file_name)
         if change is None and one.kind in self._last and self._last[one.kind][1] is one.spec:
             return {device.name for device in one.spec.devices}

@@ -46,7 +46,8 @@ class Rendered:
     """What one class comes to: its spec (``None``: no device, so no file), its devices, and what was left out.
 
     ``warnings`` tell of devices that are left out by the configuration's own word, ``problems`` of all others.
-    ``held``: what the file should hold cannot be told or written; it stays as it is.
+    ``held``: what the file should hold cannot be told or written; it stays as it is. ``found`` are its devices whether
+    or not a spec of them can be written.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Rendered:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     held: bool = False
+    found: tuple[Offer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +122,16 @@ class _Renderer:
         candidates.sort(key=lambda candidate: candidate.device.name)
         self.tell_unstable()
         spec = self.spec(tuple(candidate.device for candidate in candidates), max_version) if candidates else None
+        found = tuple(candidate.offer for candidate in candidates)
         return Rendered(
             kind=self.device_class.kind,
             file_name=self.device_class.file_name,
             spec=spec,
-            offers=tuple(candidate.offer for candidate in candidates) if spec else (),
+            offers=found if spec else (),
             problems=_together(self.problems),
             warnings=_together(self.warnings),
             held=bool(candidates) and spec is None,
+            found=found,
         )
 
     def members(self) -> list[_Candidate]:

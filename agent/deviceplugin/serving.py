@@ -56,6 +56,7 @@ class Served:
         self._streams: dict[Call, None] = {}
         self._encoded: dict[str, tuple[Listed, bytes]] = {}
         self._list = b""
+        self._cut = False  # whether the list is longer than the kubelet takes
         self.server = Server(
             path,
             {
@@ -69,6 +70,11 @@ class Served:
             },
         )
         self._encode()
+
+    @property
+    def resource(self) -> str:
+        """The resource's name."""
+        return self.listing.resource.name
 
     @property
     def watched(self) -> bool:
@@ -97,6 +103,8 @@ class Served:
         self._list = b"".join(some for _, some in encoded.values())
         if len(self._list) > LIST_LIMIT:
             self._list = self._fitting()
+        else:
+            self._cut = False
 
     def _fitting(self) -> bytes:
         """Return the part of the list that the kubelet takes: as many shares of each device as fit."""
@@ -105,8 +113,10 @@ class Served:
         some = [_shares(name, listed, fitting) for name, listed in self.listing.devices.items()]
         while sum(map(len, some)) > LIST_LIMIT:
             del some[-(len(some) // 20 + 1) :]
-        _log.error("%s: the kubelet takes no list of %d bytes; offered are %d devices of %d, with %d shares of %d each",
-                   self.listing.resource.name, size, len(some), len(self.listing.devices), fitting, shares)  # fmt: skip
+        if not self._cut:  # told once
+            devices = f"{len(some)} devices of {len(self.listing.devices)}, with {fitting} shares of {shares} each"
+            _log.error("%s: the kubelet takes no list of %d bytes; offered are %s", self.resource, size, devices)
+        self._cut = True
         return b"".join(some)
 
     def _watch(self, call: Call, _request: bytes) -> None:

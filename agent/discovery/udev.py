@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CONTROL = "/run/udev/control"
 _DATA = "/run/udev/data"
 _QUEUE = "/run/udev/queue"
+_AGAIN = 30.0  # seconds after which to try again to load libudev; to look for it may take a process
 _GIVEN_UP = 180.0  # seconds that udevd gives the work on one event
 
 
@@ -30,18 +31,21 @@ class UdevDatabase:
     def __init__(self) -> None:
         self._library: Any = None
         self._context: Any = None
+        self._again = 0.0
         self._running: bool | None = None
 
-    @cached_property
+    @property
     def available(self) -> bool:
-        """Whether libudev can be used here."""
-        try:
-            import pyudev
+        """Whether libudev can be used here. It may have been short of memory or descriptors: that is tried again."""
+        if self._context is None and time.monotonic() >= self._again:
+            self._again = time.monotonic() + _AGAIN
+            try:
+                import pyudev
 
-            self._library, self._context = pyudev, pyudev.Context()
-        except (ImportError, OSError):
-            return False
-        return True
+                self._library, self._context = pyudev, pyudev.Context()
+            except (ImportError, OSError, MemoryError):
+                return False
+        return self._context is not None
 
     def fresh(self) -> UdevDatabase:
         """Forget what was found of udevd itself."""

@@ -61,6 +61,8 @@ class Agent:
 
     def start(self) -> None:
         argv: list[str | Path] = [*self._under, PROGRAM, "--config", self.config, "--spec-dir", self.spec_dir]
+        if not self.config.is_file() or "state_dir" not in self.config.read_text(errors="replace"):
+            argv += ["--state-dir", self._log.with_name("state")]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

@@ -38,7 +38,7 @@ def standing(
     names = {one.name for one in offers} if ready is None else set(ready)
     return Standing(
         device_class,
-        Rendered(kind, "x.json", spec, offers, (), held=held),
+        Rendered(kind, "x.json", None if held else spec, () if held else offers, (), held=held, found=offers),
         names,
         {f"/dev/{name}" for name in failing},
     )
@@ -70,8 +70,8 @@ STEPS: dict[str, tuple[dict[str, Listed], Standing, dict[str, Listed], dict[str,
     "returned": ({"a": gone(1)}, standing(A), {"a": DOWN}, {"a": UP}),
     "returned, and its spec is not written": ({"a": gone(1)}, standing(A, ready=""), {"a": DOWN}, {"a": DOWN}),
     "does not open": ({"a": UP, "b": UP}, standing(A, B, failing="a"), {"a": UP, "b": UP}, {"a": DOWN, "b": UP}),
-    "held": ({"a": UP, "b": gone(1)}, standing(held=True), {"a": UP, "b": gone(1)}, {"a": UP}),
-    "held and nothing known": ({}, standing(held=True), {}, {}),
+    "held": ({"a": UP, "b": UP}, standing(A, held=True), {"a": UP, "b": gone(1000)}, {"a": UP, "b": gone(1000)}),
+    "held, and not in its spec": ({"a": UP}, standing(A, B, held=True, ready="a"), {"a": UP}, {"a": UP}),
 }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ OFFERS = st.dictionaries(NAMES, st.tuples(st.booleans(), st.booleans())).map(
     lambda some: tuple(offer(name, present=present, kept=kept) for name, (present, kept) in sorted(some.items()))
 )
 STANDINGS = st.builds(
-    lambda offers, ready, failing, held: standing(*offers, ready=ready, failing=failing, held=held and not offers),
+    lambda offers, ready, failing, held: standing(*offers, ready=ready, failing=failing, held=held),
     OFFERS,
     st.text("abcd"),
     st.text("abcd"),
@@ -174,10 +174,9 @@ def test_what_is_taken_back_before_a_write_adds_nothing_and_heals_nothing(before
 @given(BEFORE, STANDINGS)
 def test_only_what_is_there_ready_and_opens_is_healthy(before: Inventory, looked: Standing) -> None:
     found = offered(before, [looked], 1000.0, KEEP)[KIND].devices
-    fit = {one.name for one in looked.rendered.offers if one.present and one.name in looked.ready}
+    fit = {one.name for one in looked.rendered.found if one.present and one.name in looked.ready}
     fit -= {node.removeprefix("/dev/") for node in looked.failing}
-    if not looked.rendered.held:
-        assert {name for name, one in found.items() if one.healthy} == fit
+    assert {name for name, one in found.items() if one.healthy} == fit
     known = before[KIND].devices if KIND in before else {}
     young = {name for name, one in known.items() if one.gone is None or one.gone > 1000.0 - KEEP}
     assert young <= found.keys(), "the kubelet takes a device that is not listed for healthy"

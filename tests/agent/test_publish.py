@@ -35,14 +35,10 @@ class Bench(House):
         self.place = place
         self.kubelet = place / "kubelet" / "device-plugins"
         self.spec_dir = place / "cdi"
-        self.woken = 0
         self.settings = self.configured()
-        self.publisher = Publisher(self.settings, self._wake)
+        self.publisher = Publisher(self.settings)
         self.reconciler = Reconciler(SpecDirectory(str(self.spec_dir)), None)
         self.seen: list[tuple[bool, dict[str, bool]]] = []  # whether the spec was there, and what was offered
-
-    def _wake(self) -> None:
-        self.woken += 1
 
     def configured(self, *names: str, extra: str = "", kubelet: str = "", kind: str = KIND) -> Settings:
         devices = "".join(
@@ -124,7 +120,7 @@ def test_what_vanished_is_remembered_by_the_next_agent(bench: Bench) -> None:
     bench.adopt(bench.configured("a"))
     bench.make_pass()
     assert set(bench.recorded()[KIND]) == {"a", "b"}
-    bench.publisher = Publisher(bench.settings, bench._wake)
+    bench.publisher = Publisher(bench.settings)
     assert bench.health() == {"a": False, "b": False}
     bench.make_pass()
     assert bench.health() == {"a": True, "b": False}
@@ -169,7 +165,7 @@ def test_a_second_one_is_told_that_the_first_one_serves(bench: Bench) -> None:
     bench.make_pass()
     bench.do(bench.publisher.look)
     assert (bench.publisher.busy, bench.publisher.problems) == (False, ())
-    second = Publisher(bench.settings, bench._wake)
+    second = Publisher(bench.settings)
     second.inventory = bench.publisher.inventory
     bench.do(second.look)
     assert second.busy
@@ -196,7 +192,7 @@ def test_a_damaged_record_is_told_of_once_and_made_anew(bench: Bench) -> None:
     bench.kubelet.mkdir(parents=True)
     (bench.place / "state").mkdir()
     (bench.place / "state" / "devices.json").write_text("{")
-    publisher = Publisher(bench.settings, bench._wake)
+    publisher = Publisher(bench.settings)
     assert publisher.inventory == {}
     assert [word for word in bench.log.said if "cannot be read: it is damaged" in word] == bench.log.said
     bench.log.said.clear()

@@ -351,6 +351,7 @@ def test_a_kept_entry_yields_to_anothers_spec_too() -> None:
 def test_a_spec_that_is_too_new_for_the_runtime_is_not_written() -> None:
     one = rendered(device_class(group=True), FakeDevice(gid=5), max_version="0.6.0")
     assert (one.spec, one.held, one.offers) == (None, True, ())
+    assert [offer.name for offer in one.found] == ["fake0"]
     assert told(one).startswith("config.toml:3:1: acme.com/modem needs cdiVersion 0.7.0, and max_cdi_version is 0.6.0")
 
 

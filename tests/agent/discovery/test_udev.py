@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
 
 import pytest
+import pyudev
 
 from agent.discovery.sysfs import Look, Roots
 from agent.discovery.udev import UdevDatabase
@@ -27,6 +29,23 @@ def test_a_device_has_the_kernels_properties_whether_udevd_runs_or_not(database:
     properties = device.properties
     wanted = {"DEVPATH": "/devices/virtual/mem/null", "DEVNAME": "/dev/null", "MAJOR": "1", "MINOR": "3"}
     assert {name: properties[name] for name in wanted} == wanted
+
+
+def test_libudev_that_could_not_be_loaded_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[float] = []
+
+    def short(*_arguments: object) -> None:
+        calls.append(time.monotonic())
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    database = UdevDatabase()
+    with monkeypatch.context() as patched:
+        patched.setattr(pyudev, "Context", short)
+        assert [database.available for _ in range(3)] == [False] * 3
+        assert len(calls) == 1, "it is not tried at every question"
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 31)
+    assert database.available
 
 
 @pytest.mark.parametrize("syspath", ["/sys/devices/virtual/mem/gone", "/sys", "/nowhere", ""])

@@ -56,7 +56,7 @@ select = [{{ devnode = "/dev/modem*" }}]
 '''),)
         )  # fmt: skip
         self.record = Record()
-        self.publisher = Publisher(self.settings, nothing)
+        self.publisher = Publisher(self.settings)
         self.keeper = Keeper(nothing)
 
     @property

@@ -28,6 +28,7 @@ CONFIG = "/etc/containerd/config.toml"
 DROP_IN = "99-cdi-sync.toml"
 MARK = b"# Made by cdi-sync; taken back by: cdi-sync setup containerd --revert\n"
 Table = tuple[str, str]
+_NO_VERSION = 1000  # a number in TOML may have more digits than Python would print
 V1: Table = ("plugins", "cri")
 V2: Table = ("plugins", "io.containerd.grpc.v1.cri")
 V3: Table = ("plugins", "io.containerd.cri.v1.runtime")
@@ -85,9 +86,9 @@ def imports(document: dict[str, Any]) -> tuple[str, ...]:
 
 
 def file_version(document: dict[str, Any]) -> int:
-    """Return the version of a file's form; 0 where it says none."""
+    """Return the version of a file's form; 0 where it says none, -1 where what it says is none."""
     found = document.get("version", 0)
-    return found if type(found) is int else -1
+    return found if type(found) is int and 0 <= found < _NO_VERSION else -1
 
 
 def seen(dump: str) -> tuple[bool | None, tuple[str, ...]]:

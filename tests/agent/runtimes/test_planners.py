@@ -224,6 +224,14 @@ def test_a_forgotten_version_is_noticed() -> None:
     assert "[plugins.cri]\n  enable_cdi = true" in contents(answer)[containerd.CONFIG]
 
 
+@pytest.mark.parametrize("version", ["-1", "5", "1000", f"0x1{'9' * 4000}"])
+def test_a_file_of_no_known_version_is_left_alone(version: str) -> None:
+    source = Source(containerd.CONFIG, f"version = {version}\n".encode())
+    answer = containerd.plan((2, 3), containerd.CONFIG, [source], Wish("/etc/cdi"))
+    assert answer.changes == ()
+    assert "reads no file of version" in str(answer.blocked)
+
+
 def test_the_table_says_what_and_why() -> None:
     main = Source(containerd.CONFIG, b'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n')
     said = text_of(containerd.plan((1, 7), containerd.CONFIG, [main], Wish("/x")))

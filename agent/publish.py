@@ -42,8 +42,12 @@ class Publisher:
         self._recorded: Problem | None = None
         self._refused: Problem | None = None
         self.inventory: Inventory = {}
-        if settings.resources:
-            self.inventory, forgotten = self._ledger.read(settings)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Take up what was offered last, where anything is to be offered."""
+        if self._settings.resources:
+            self.inventory, forgotten = self._ledger.read(self._settings)
             if forgotten:  # once is enough: the record is made anew
                 _log.warning("%s", forgotten)
 
@@ -75,8 +79,8 @@ class Publisher:
         before, self._settings = self._settings, settings
         if settings.state_dir != before.state_dir:
             self._ledger = Ledger(settings.state_dir)
-        if settings.resources and not before.resources:
-            self.inventory, self._recorded = self._ledger.read(settings)
+        if not before.resources:
+            self._remember()
         if self._plugin and (settings.kubelet != before.kubelet or not settings.resources):
             self._plugin.stop()
             self._plugin = None

@@ -563,7 +563,7 @@ FAULTS: dict[str, Fault] = {
     "disk read-only": Fault(read_only_disk, "specs"),
     "inotify queue overflown": Fault(overflowing_queue, "process"),
     "few descriptors": Fault(few_descriptors, "process"),
-    "little memory": Fault(little_memory, "process", may_end=(HUNG,)),
+    "little memory": Fault(little_memory, "process", may_end=(HUNG, 1)),
     "no inotify": Fault(no_watches, "process", restarts=True),
     "clock stepped": Fault(stepping_clock, "process", restarts=True),
     "agent away": Fault(away, "process", restarts=True),

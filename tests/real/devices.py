@@ -223,6 +223,8 @@ def _patiently(action: Callable[[], object]) -> None:
         try:
             action()
         except OSError as error:
+            if error.errno == errno.ENODEV:  # it has gone, by whoever's hand
+                return
             if error.errno != errno.EBUSY or time.monotonic() > end:
                 raise
             time.sleep(0.01)

@@ -59,7 +59,9 @@ def _heeded(answer: asyncio.Future[bytes]) -> None:
         answer.exception()
 
 
-class _Call(asyncio.Protocol):
+class _Call(asyncio.BufferedProtocol):
+    _room = bytearray(64 * 1024)  # of all calls: what was read is taken at once
+
     def __init__(self, method: str, request: bytes, answer: asyncio.Future[bytes], still: Callable[[], bool]) -> None:
         self._method = method
         self._request = request
@@ -95,6 +97,14 @@ class _Call(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._fail(_broken_off())
+        del self._transport
+        vars(self._h2).clear()  # it refers to itself, and would wait for a full collection of garbage
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(memoryview(self._room)[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         try:

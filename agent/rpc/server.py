@@ -157,8 +157,10 @@ class _H2(H2Connection):
     MAX_CLOSED_STREAMS = 128  # to tell a late frame from a wrong one; the kubelet's one connection lasts for weeks
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One connection of a peer's."""
+
+    _room = bytearray(64 * 1024)  # of all: asyncio would take a quarter of a MiB for each read, which frays the heap
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -179,6 +181,7 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         self._server.left(self)
         self._end_calls()
+        vars(self.h2).clear()  # it refers to itself, and would wait for a full collection of garbage
 
     def pause_writing(self) -> None:
         """Take no more from a peer that takes nothing from us: each of its pings would have to be answered."""
@@ -191,6 +194,12 @@ class _Connection(asyncio.Protocol):
         if self._transport:
             self._transport.resume_reading()
             self._advance_all()
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(memoryview(self._room)[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -193,7 +193,8 @@ class Files:
         _heed_the_log_of_watchdog(self._lost)
         self._observer: Any = None
         self._handler = FileSystemEventHandler()
-        setattr(self._handler, "on_any_event", self._happened)  # noqa: B010 - the hook that a subclass would override
+        # Whatever happens is one thing to us; to tell kinds apart costs watchdog a new string for each event.
+        setattr(self._handler, "dispatch", self._happened)  # noqa: B010 - as a subclass would override it
         self._wake = wake
         self._interests: dict[str, list[Interest]] = {}
         self._watches: dict[str, tuple[object, Any]] = {}

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cdi-sync")
 _RETRY_LIMIT = 60.0  # seconds; nothing tells us when a disk has room again
 _DEAF = 60.0  # seconds between looks while no event tells of devices
+_DEAFNESS = Problem("libudev", "cannot be used, so no event tells of devices, and each minute is looked for them",
+                    "install libudev1, or see to the limits of this process")  # fmt: skip
 _OPEN_FILES = 16_384
 
 
@@ -51,7 +53,7 @@ class Agent:
         self._failures = 0
         self._called = False
         self._hearing: Uevents | None = None
-        self._deaf = False
+        self._deafness: Problem | None = None
         self._told = Told()
         self._manager = Notifier.of(os.environ)
         self._unready = True
@@ -136,12 +138,13 @@ class Agent:
         if self._hearing is not None:
             return
         if self._udev.available:
-            self._hearing = Uevents(self._udev, self._waking("device"), self._nodeless, self._publisher.vanished)
-            self._hearing.start()
-        elif not self._deaf:
-            self._deaf = True
-            _log.warning("libudev cannot be loaded, so no event tells of devices, and each minute is looked for them; "
-                         "install libudev1, or see to the limits of this process")  # fmt: skip
+            with contextlib.suppress(OSError):  # no descriptor is free, for one
+                hearing = Uevents(self._udev, self._waking("device"), self._nodeless, self._publisher.vanished)
+                hearing.start()
+                self._hearing, self._deafness = hearing, None
+        if self._hearing is None and self._deafness is None:
+            self._deafness = _DEAFNESS
+            _log.warning("%s", _DEAFNESS)
 
     def _nodeless(self, subsystem: str) -> bool:
         return interests.nodeless(self.settings, subsystem)
@@ -151,7 +154,8 @@ class Agent:
 
     def _state(self) -> State:
         unserved = self._endpoint.problem if self._endpoint else None
-        return self._record.now(self.settings, self._publisher, self._containerd, unserved)
+        others = [problem for problem in (self._deafness, unserved) if problem]
+        return self._record.now(self.settings, self._publisher, self._containerd, others)
 
     async def _tell(self) -> None:
         """Answer `cdi-sync status`, and serve metrics where they are wanted."""

@@ -106,11 +106,11 @@ class Record:
             self._success = self._last.ended
 
     def now(
-        self, settings: Settings, publisher: Publisher, keeper: Keeper, unserved: Problem | None = None
+        self, settings: Settings, publisher: Publisher, keeper: Keeper, others: Iterable[Problem] = ()
     ) -> state.State:
-        """Return the state of this moment; ``unserved`` is why metrics are not served."""
+        """Return the state of this moment; ``others`` are problems that neither passes nor the kubelet tell of."""
         known = {one.file_name: one.spec for one in self._classes if one.spec}
-        problems = (*self._problems, *publisher.problems, *([unserved] if unserved else []))
+        problems = (*self._problems, *publisher.problems, *others)
         try:
             specs = spec_files(settings.spec_dir, known, self._holding)
         except OSError:  # of which the passes tell

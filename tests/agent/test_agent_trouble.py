@@ -222,6 +222,20 @@ def test_without_inotify_the_resync_finds_what_changed(config: Path, nodes: Path
         assert agent.end() == 0
 
 
+def test_without_libudev_it_says_so_once_and_still_serves(config: Path, nodes: Path, tmp_path: Path) -> None:
+    library = next(Path("/usr/lib").glob("*/libudev.so.1.*"), None)
+    if library is None:
+        pytest.skip("libudev is not installed")
+    hidden = ["unshare", "--mount", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh"]
+    with Agent(config, tmp_path / "cdi", tmp_path / "log", under=hidden) as agent:
+        agent.wait_devices(KIND, {"a"})
+        agent.wait_log("warning: libudev: cannot be used, so no event tells of devices")
+        make_node(nodes / "b", 1, 5)  # that of a directory does
+        agent.wait_devices(KIND, {"a", "b"})
+        assert agent.log.count("warning: libudev:") == 1
+        assert agent.end() == 0
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_an_agent_that_waits_for_a_burst_to_end_stops_at_once(
     config: Path, nodes: Path, tmp_path: Path, how: signal.Signals

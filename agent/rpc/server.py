@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -25,10 +24,13 @@ from h2.events import (
 )
 from h2.exceptions import H2Error
 
+from agent import sockets
+
 from .messages import CONTENT_TYPE, Code, RpcError, Unframer, framed, percent_encoded
 from .protobuf import DamagedError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable, Mapping
 
     from h2.events import Event
@@ -439,14 +441,4 @@ def bound(path: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISSOCK(os.lstat(path).st_mode):
             os.unlink(path)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    mask = os.umask(0o177)
-    try:
-        made.bind(path)
-        made.listen(_CONNECTIONS)
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.umask(mask)
-    return made
+    return sockets.listening(path, _CONNECTIONS)

@@ -12,6 +12,7 @@ import socket
 import stat
 from typing import TYPE_CHECKING, cast
 
+from agent import sockets
 from agent.status.asking import NAME, through
 from cdi.errors import Problem
 
@@ -129,17 +130,7 @@ class _Asked(asyncio.Protocol):
 def _bound(path: str) -> socket.socket:
     """Return a listening socket at ``path``, mode 0600 from the first moment. Raises `OSError`."""
     _make_room(path)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    mask = os.umask(0o177)
-    try:
-        made.bind(path)
-        made.listen(_CONNECTIONS)
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.umask(mask)
-    return made
+    return sockets.listening(path, _CONNECTIONS)
 
 
 def _make_room(path: str) -> None:

@@ -124,7 +124,7 @@ class Agent:
             delay = self._pass()
             self._containerd.look(self.settings)
             files.watch(self._wanted())
-            self._serve()
+            self._publisher.look()  # once more: what came before it was watched for is no event
             await self._tell()
             self._announce()
         except MemoryError:
@@ -298,6 +298,7 @@ class Agent:
         except StoreError as error:
             if self._walled_off():
                 raise
+            self._publisher.doubt(self._directory.as_left)
             self._told.failures([error])
             self._record.failed(error.problem, time.perf_counter() - start)
             return self._retry()
@@ -307,6 +308,7 @@ class Agent:
             self._record.failed(problem, time.perf_counter() - start)
             return self._retry()
         self._publisher.offer(outcome)
+        self._serve()
         self._record.passed(outcome, time.perf_counter() - start)
         self._holding = outcome.holding
         problems = self._publisher.problems

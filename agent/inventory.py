@@ -106,7 +106,7 @@ def offered(before: Inventory, standings: Iterable[Standing], now: float, keep: 
             fit = {
                 offer.name
                 for offer in standing.rendered.found
-                if offer.present and offer.name in standing.ready and standing.failing.isdisjoint(offer.nodes)
+                if offer.present and offer.name in standing.ready and not _fails(standing, offer)
             }
             known = before[kind].devices if kind in before else {}
             devices = _devices(known, standing, fit, standing.ready, now)
@@ -129,6 +129,13 @@ def _devices(
         was = known[name]
         devices[name] = was if was.gone is not None else Listed(healthy=False, numa=was.numa, gone=now)
     return dict(sorted(devices.items())) if missing else devices
+
+
+def _fails(standing: Standing, offer: Offer) -> bool:
+    """Tell whether a device's nodes do not open: of the device that holds all others, any of them will do."""
+    if offer.name == standing.device_class.all_name:
+        return bool(offer.nodes) and set(offer.nodes) <= standing.failing
+    return not standing.failing.isdisjoint(offer.nodes)
 
 
 def _numa(offer: Offer, was: Listed | None) -> tuple[int, ...]:

@@ -34,9 +34,10 @@ class Opening:
     def look(self, nodes: Mapping[str, int]) -> None:
         """Try to open nodes, given with the flags for it; one look at a time."""
         self._wanted = nodes
+        self._opened &= nodes.keys()
         if not nodes:
-            self._opened = frozenset()
-        elif self._running is not None:
+            return
+        if self._running is not None:
             self._again = True
         else:
             self._start()
@@ -55,9 +56,14 @@ class Opening:
             with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
                 loop.call_soon_threadsafe(self._done, results)
 
-        loop.call_later(_PATIENCE, self._late, results, tuple(wanted), 0)
         # Not asyncio's executor, which would wait for a hanging open when the agent ends.
-        threading.Thread(target=work, name="opening", daemon=True).start()
+        thread = threading.Thread(target=work, name="opening", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):  # no room for one more thread; the next look tries again
+            self._running = None
+            return
+        loop.call_later(_PATIENCE, self._late, results, tuple(wanted), 0)
 
     def _done(self, results: dict[str, bool]) -> None:
         if self._running is results:

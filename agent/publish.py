@@ -13,7 +13,7 @@ from agent.ledger import Ledger
 from agent.opening import Opening, flags_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from agent.config.settings import DeviceClass, Settings
     from agent.deviceplugin.plugin import DevicePlugin, State
@@ -81,9 +81,11 @@ class Publisher:
             self._ledger = Ledger(settings.state_dir)
         if not before.resources:
             self._remember()
-        if self._plugin and (settings.kubelet != before.kubelet or not settings.resources):
+        if self._plugin and (_place(settings) != _place(before) or not settings.resources):
             self._plugin.stop()
             self._plugin = None
+        elif self._plugin:
+            self._plugin.kubelet = settings.kubelet
 
     def withdraw(self, rendered: Sequence[Rendered]) -> None:
         """Take back what does not hold any more, before the specs change; to be called with what a pass came to."""
@@ -104,6 +106,14 @@ class Publisher:
         self._opening.look(nodes)
         self._reoffer()
 
+    def doubt(self, stands: Callable[[str], bool]) -> None:
+        """Take back what is offered of classes whose spec does not stand as it was written, told by its file name."""
+        self._standings = tuple(
+            one if stands(one.rendered.file_name) else Standing(one.device_class, one.rendered)
+            for one in self._standings
+        )
+        self._reoffer()
+
     def vanished(self, nodes: Iterable[str]) -> None:
         """Take back the devices of nodes that the kernel says it has removed, without waiting for the next pass."""
         gone = {node for node in nodes if not os.path.lexists(node)}
@@ -114,6 +124,7 @@ class Publisher:
     def look(self) -> None:
         """See whether a kubelet is there to be served, and serve it."""
         if not self._serving:
+            self._refused, self._recorded, self.busy = None, None, False
             return
         if self._plugin is None:
             from agent.deviceplugin.plugin import DevicePlugin  # brings HTTP/2
@@ -156,14 +167,19 @@ class Publisher:
             self._recorded = self._ledger.write(offered)
 
 
+def _place(settings: Settings) -> tuple[str, bool]:
+    """Return what makes it another kubelet, or another way to it."""
+    return settings.kubelet.directory, settings.kubelet.watched
+
+
 def _opens(device_class: DeviceClass) -> bool:
     return device_class.resource is not None and device_class.resource.opens
 
 
 def _nodes(rendered: Rendered) -> dict[str, int]:
     """Return the nodes of a class on the host, with the flags that they have to open with."""
-    if rendered.spec is None:
-        return {}
+    if rendered.spec is None:  # it may not be written; what its class is, is still there
+        return {node: os.O_RDONLY for offer in rendered.found for node in offer.nodes}
     return {
         node.host_path or node.path: flags_for(node.permissions)
         for device in rendered.spec.devices

@@ -88,6 +88,7 @@ class Reconciler:
         self._udev = udev
         self._roots = roots or Roots()
         self._last: dict[str, tuple[bytes, Spec]] = {}
+        self._durable: Mapping[str, Set[str]] = {}
         self._others: dict[str, tuple[Signature, tuple[str, ...]]] = {}
         self._strayed: set[str] = set()
 
@@ -138,7 +139,7 @@ class Reconciler:
             warnings=tuple(warning for one in rendered for warning in one.warnings),
             failures=tuple(failures),
             applied=writer is not None,
-            ready={one.kind: self._ready(one, undone) for one in rendered},
+            ready=self._lasting({one.kind: self._ready(one, undone) for one in rendered}, failed),
             holding=frozenset(holding),
             repaired=self._repaired(rendered, done, present),
             pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
@@ -172,6 +173,13 @@ class Reconciler:
             return {device.name for device in one.spec.devices}
         there = _devices(change.before if change else self.directory.known(one.file_name))
         return {device.name for device in one.spec.devices if there.get(device.name) == device}
+
+    def _lasting(self, ready: Mapping[str, Set[str]], failed: Set[str]) -> Mapping[str, Set[str]]:
+        """Return what is ready for good: where the directory could not be synced, what was so before."""
+        if self.directory.path in failed:
+            return {kind: names & self._durable.get(kind, frozenset()) for kind, names in ready.items()}
+        self._durable = ready
+        return ready
 
     def _held_by_pods(self, settings: Settings, present: Mapping[str, bytes | None]) -> tuple[set[str], list[Problem]]:
         """Return the files that no class accounts for, and that pods hold devices of; and why that cannot be told.

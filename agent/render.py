@@ -280,7 +280,8 @@ class _Renderer:
         for name, device in self.previous().items():
             nodes = _nodes(device)
             if name not in names and name != self.device_class.all_name and self.hidden(nodes) and not nodes & seen:
-                yield _Candidate(tuple(sorted(nodes)), device, kept=True)
+                present = len(nodes) >= self.device_class.requires
+                yield _Candidate(tuple(sorted(nodes)), device, present, kept=True)
 
     @cached_property
     def unseen(self) -> Unseen:

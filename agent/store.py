@@ -185,6 +185,7 @@ class Writer:
         if create:
             self._create()
         self._lock = self._take()
+        self._owing = True  # whoever was killed here may have renamed files, and not made that last
 
     def __enter__(self) -> Self:
         return self
@@ -267,7 +268,7 @@ class Writer:
             except OSError as error:
                 path = os.path.join(self.directory.path, change.name)
                 failures.append(_store_error(path, "written" if isinstance(change, Write) else "removed", error))
-        if done:
+        if done or (self._owing and not failures):
             self._sync_directory(failures)
         return failures
 
@@ -288,8 +289,10 @@ class Writer:
             os.unlink(os.path.join(self.directory.path, name))
 
     def _sync_directory(self, failures: list[StoreError]) -> None:
+        self._owing = True
         try:
             durable.sync(self.directory.path)
+            self._owing = False
         except OSError as error:
             failures.append(_store_error(self.directory.path, "synced", error))
 

@@ -19,9 +19,9 @@ def preferred(
 ) -> tuple[str, ...]:
     """Return ``size`` ids of those ``available``, all of ``required`` among them; fewer where there are not so many.
 
-    Devices of one memory node come first: the one that the required ids are on, else the smallest that has enough
-    devices, else the one that has most. Among those, a device that is not taken yet comes before one that is, and the
-    one with most shares left before others, so that load spreads.
+    A device that is not taken yet comes before a second share of one that is. Among those, devices of one memory node
+    come first: the one that the required ids are on, else the smallest that has enough devices, else the one that has
+    most. Among those, the one with most shares left comes first, so that load spreads.
 
     Args:
         available: ids.

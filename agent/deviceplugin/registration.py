@@ -95,17 +95,18 @@ class Registration:
                 self._fail(str(error), level=logging.DEBUG if error.code == Code.UNAVAILABLE else logging.WARNING)
             except OSError as error:
                 self._fail(f"{self.served.server.path} cannot be made: {(error.strerror or str(error)).lower()}")
+            except Exception as error:  # noqa: BLE001 - short of memory, for one: another time it may go well
+                self._fail(f"{error!r}")
             else:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_WATCH):
                         await self._begun.wait()
-                if self.served.watched:
-                    return
-                if not self._watched:
+                if not self._watched and not self.served.watched:
                     self._fail("it took the registration, and does not watch")
-            if not self._kubelet():
-                return  # it is away: its return is an event
-            await asyncio.sleep(self._patience())
+            if not self.served.watched and self._kubelet():
+                await asyncio.sleep(self._patience())
+            if self.served.watched or not self._kubelet():
+                return  # registered, whatever the answer was; or it is away, and its return is an event
 
     async def _announce(self) -> None:
         server = self.served.server

@@ -25,7 +25,7 @@ _SETTINGS = H2Configuration(client_side=True, header_encoding=None, validate_inb
 async def call(
     path: str, method: str, request: bytes, seconds: float, still: Callable[[], bool] = lambda: True
 ) -> bytes:
-    """Call a method with one request (at most 16 KiB) and one answer; returns the answer.
+    """Call a method with one request (at most 60 KiB: what a peer takes unasked) and one answer; returns the answer.
 
     Args:
         path: of the socket.

@@ -110,6 +110,11 @@ class Call:
             self._pending += framed(message)
             self._connection.advance(self)
 
+    @property
+    def held(self) -> int:
+        """How many bytes of a request wait for its end."""
+        return self.received.held + len(self._request or b"")
+
     def take(self, message: bytes) -> None:
         """Take the message of the request. Raises `RpcError` where it is not the only one."""
         if self._request is not None:
@@ -300,7 +305,7 @@ class _Connection(asyncio.BufferedProtocol):
             try:
                 for message in call.received.feed(event.data):
                     call.take(message)
-                if not call.received.whole:
+                if event.stream_ended is None:
                     self._server.bear()
             except RpcError as error:
                 self._refuse(call, error)
@@ -405,7 +410,7 @@ class Server:
         Raises:
             RpcError: together they are longer than two requests may be.
         """
-        held = sum(call.received.held for connection in self._connections for call in connection.calls.values())
+        held = sum(call.held for connection in self._connections for call in connection.calls.values())
         if held > 2 * REQUEST_LIMIT:
             raise RpcError(Code.RESOURCE_EXHAUSTED, "too many long messages come at once; send one after the other")
 

@@ -52,6 +52,12 @@ def inventory(**devices: Listed) -> Inventory:
     return {KIND: Listing(KIND, Resource(name=KIND), devices)}
 
 
+def every(*nodes: str, failing: str = "") -> Standing:
+    """A class of one device, that holds all nodes."""
+    one = Offer("all", tuple(f"/dev/{node}" for node in nodes))
+    return standing(one, failing=failing, all_name="all")
+
+
 A, B = offer("a"), offer("b")
 STEPS: dict[str, tuple[dict[str, Listed], Standing, dict[str, Listed], dict[str, Listed]]] = {
     # what was offered; what a look says; what is offered while specs are written, and after (at the time 1000)
@@ -70,6 +76,8 @@ STEPS: dict[str, tuple[dict[str, Listed], Standing, dict[str, Listed], dict[str,
     "returned": ({"a": gone(1)}, standing(A), {"a": DOWN}, {"a": UP}),
     "returned, and its spec is not written": ({"a": gone(1)}, standing(A, ready=""), {"a": DOWN}, {"a": DOWN}),
     "does not open": ({"a": UP, "b": UP}, standing(A, B, failing="a"), {"a": UP, "b": UP}, {"a": DOWN, "b": UP}),
+    "all, and one of its nodes opens": ({"all": UP}, every("a", "b", failing="a"), {"all": UP}, {"all": UP}),
+    "all, and no node of it opens": ({"all": UP}, every("a", "b", failing="ab"), {"all": UP}, {"all": DOWN}),
     "held": ({"a": UP, "b": UP}, standing(A, held=True), {"a": UP, "b": gone(1000)}, {"a": UP, "b": gone(1000)}),
     "held, and not in its spec": ({"a": UP}, standing(A, B, held=True, ready="a"), {"a": UP}, {"a": UP}),
 }  # fmt: skip

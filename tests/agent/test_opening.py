@@ -175,3 +175,34 @@ def test_the_end_of_the_loop_does_not_wait_for_a_node_that_hangs(bench: Bench) -
     for one in threading.enumerate():
         if one.name == "opening":
             one.join(20)
+
+
+def test_a_node_that_was_not_asked_for_meanwhile_counts_as_not_tried(bench: Bench) -> None:
+    async def steps() -> None:
+        bench.look("a", "b")
+        await bench.until(lambda: bench.failing("ab") == "")
+        bench.look("b")
+        bench.hanging["a"] = threading.Event()
+        bench.look("a", "b")
+        assert bench.failing("ab") == "a"
+        bench.hanging["a"].set()
+        await bench.until(lambda: bench.failing("ab") == "")
+
+    asyncio.run(steps())
+
+
+def test_a_thread_that_cannot_start_is_tried_again_at_the_next_look(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def steps() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_room)
+            bench.look("a")
+        assert bench.failing("a") == "a"
+        bench.look("a")
+        await bench.until(lambda: bench.failing("a") == "")
+
+    asyncio.run(steps())

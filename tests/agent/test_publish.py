@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import json
 import os
@@ -128,6 +129,46 @@ def test_what_vanished_is_remembered_by_the_next_agent(bench: Bench) -> None:
     bench.make_pass()
     assert bench.health() == {"a": True}
     assert bench.recorded() == {KIND: {"a": None}}
+
+
+def test_devices_of_a_spec_that_does_not_stand_are_taken_back_until_it_does(bench: Bench) -> None:
+    bench.kubelet.mkdir(parents=True)
+    bench.node("a", "b")
+    bench.make_pass()
+    bench.do(lambda: bench.publisher.doubt(lambda _name: True))
+    assert bench.health() == {"a": True, "b": True}
+    bench.do(lambda: bench.publisher.doubt(lambda name: name != "cdi-sync+acme.com+modem.json"))
+    assert bench.health() == {"a": False, "b": False}
+    bench.make_pass()
+    assert bench.health() == {"a": True, "b": True}
+
+
+def test_only_another_place_makes_another_plugin(bench: Bench) -> None:
+    bench.kubelet.mkdir(parents=True)
+    bench.make_pass()
+    bench.do(bench.publisher.look)
+    before = bench.do(lambda: bench.publisher._plugin)
+    assert before is not None
+    for kubelet in ("tombstones = '1h'", "device_plugin = true"):
+        bench.adopt(bench.configured(kubelet=kubelet))
+        assert bench.publisher._plugin is before
+        assert before.kubelet == bench.settings.kubelet
+    bench.adopt(bench.configured(kubelet="registration = 'plugin-watcher'"))
+    assert bench.publisher._plugin is None
+
+
+def test_what_is_served_no_more_has_no_problem(bench: Bench) -> None:
+    bench.kubelet.mkdir(parents=True)
+    lock = os.open(bench.kubelet, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    bench.make_pass()
+    bench.do(bench.publisher.look)
+    assert bench.publisher.busy
+    assert "is served by" in str(bench.publisher.problems[-1])
+    bench.adopt(bench.configured(kubelet="device_plugin = false"))
+    bench.do(bench.publisher.look)
+    os.close(lock)
+    assert (bench.publisher.busy, bench.publisher.problems) == (False, ())
 
 
 def test_without_a_kubelet_nothing_is_served_and_nothing_recorded(bench: Bench) -> None:

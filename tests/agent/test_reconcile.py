@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent import checkpoint
+from agent import checkpoint, durable
 from agent.config.checking import settings_of
 from agent.config.files import parse
 from agent.plan import Remove, Write
@@ -417,8 +417,22 @@ def test_what_may_not_last_is_not_ready(bench: Bench, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", sync)
         outcome = bench.run(settings(CHANGED))
-    assert [failure.problem.where for failure in outcome.failures] == [str(bench.path)]
-    assert ready(outcome) == ["one"]
+        assert [failure.problem.where for failure in outcome.failures] == [str(bench.path)]
+        assert ready(outcome) == ["one"]
+
+
+def test_what_does_not_last_is_synced_again_until_it_does(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(_directory: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "sync", sync)
+        for _ in range(2):  # the second time the bytes are there, and may not last
+            outcome = bench.run(settings(TWO))
+            assert [failure.problem.where for failure in outcome.failures] == [str(bench.path)]
+            assert ready(outcome) == []
+    healed = bench.run(settings(TWO))
+    assert (healed.failures, ready(healed)) == ((), ["one", "two"])
 
 
 def test_a_spec_that_may_not_be_written_leaves_ready_what_stands_on_disk(bench: Bench) -> None:

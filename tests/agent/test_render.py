@@ -452,6 +452,13 @@ def test_a_group_gets_its_unseen_nodes_back() -> None:
     assert (one.offers[0].present, one.offers[0].kept) == (True, True)
 
 
+def test_a_group_that_was_not_whole_does_not_become_so_by_not_being_seen() -> None:
+    before = rendered(grouped(requires=3), *NODES[1:]).spec
+    blind = tuple(Blind(node.node, "input/output error") for node in NODES[1:])
+    (offer,) = rendered(grouped(requires=3), before=before, blind=blind).offers
+    assert (offer.kept, offer.present) == (True, False)
+
+
 def test_a_group_loses_the_nodes_that_are_gone() -> None:
     before = rendered(grouped(), *NODES).spec
     (offer,) = rendered(grouped(requires=3), *NODES[1:], before=before).offers

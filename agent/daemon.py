@@ -127,9 +127,10 @@ class Agent:
             self._publisher.look()  # once more: what came before it was watched for is no event
             await self._tell()
             self._announce()
-        except MemoryError:
+        except (OSError, MemoryError) as error:  # no descriptor is free, for one
             with contextlib.suppress(MemoryError):
-                self._told.failures([StoreError(_unlookable("out of memory"))])
+                reason = getattr(error, "strerror", None) or str(error) or "out of memory"
+                self._told.failures([StoreError(_unlookable(reason))])
             return self._retry()
         return delay if self._hearing else min(delay, _DEAF)
 

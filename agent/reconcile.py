@@ -71,6 +71,21 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What became of a pass's changes.
+
+    ``changes`` are those on disk, or without a writer those to be made; ``undone`` those that may not be there for
+    good; ``done`` names the files whose change is. ``lasting`` is false where the directory could not be synced.
+    """
+
+    changes: tuple[Change, ...]
+    failures: tuple[StoreError, ...]
+    undone: Mapping[str, Change]
+    done: frozenset[str] = frozenset()
+    lasting: bool = True
+
+
 class Reconciler:
     """Makes passes over one spec directory; between them it remembers only what saves reading again."""
 
@@ -108,12 +123,44 @@ class Reconciler:
         Raises:
             StoreError: the specs cannot be read.
         """
+        present = self._present(settings)
+        observations = self._observe(settings)
+        rendered = self._render(settings, observations, present)
+        holding, unsure = self._held_by_pods(settings, present)
+        changes, problems = self._decide(rendered, present, holding)
+        if writer:
+            withdraw(rendered)
+        effect = self._apply(changes, writer)
+        return Outcome(
+            classes=rendered,
+            changes=effect.changes,
+            problems=(*(problem for one in rendered for problem in one.problems), *problems, *unsure),
+            warnings=tuple(warning for one in rendered for warning in one.warnings),
+            failures=effect.failures,
+            applied=writer is not None,
+            ready=self._lasting({one.kind: self._ready(one, effect.undone) for one in rendered}, effect),
+            holding=frozenset(holding),
+            repaired=self._repaired(rendered, effect.done, present),
+            pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
+        )
+
+    def _present(self, settings: Settings) -> Mapping[str, bytes | None]:
+        """Return our specs as they stand, and keep note of those that others touched since we saw them."""
         left = {one.file_name: self.directory.known(one.file_name) for one in settings.classes}
         present = self.directory.present()
         self._strayed |= {name for name, data in left.items() if data is not None and present.get(name) != data}
-        observations = self._observe(settings)
+        return present
+
+    def _observe(self, settings: Settings) -> Mapping[str, Observation]:
+        if self._declared_only:
+            return {one.kind: Observation() for one in settings.classes}
+        return observe(settings.classes, Look(self._roots, self._udev.fresh() if self._udev else None))
+
+    def _render(
+        self, settings: Settings, observations: Mapping[str, Observation], present: Mapping[str, bytes | None]
+    ) -> tuple[Rendered, ...]:
         taken = self._taken({one.kind for one in settings.classes})
-        rendered = tuple(
+        return tuple(
             render(
                 one,
                 observations[one.kind],
@@ -123,36 +170,21 @@ class Reconciler:
             )
             for one in settings.classes
         )
-        holding, unsure = self._held_by_pods(settings, present)
-        changes, problems = self._decide(rendered, present, holding)
-        problems += unsure
-        if writer:
-            withdraw(rendered)
-        failures = writer.apply(changes) if writer else []
-        failed = {failure.problem.where for failure in failures}
-        undone = {change.name: change for change in changes if not writer or self._missed(change, failed)}
-        done = {change.name for change in changes if writer} - undone.keys()
-        return Outcome(
-            classes=rendered,
-            changes=tuple(change for change in changes if f"{self.directory.path}/{change.name}" not in failed),
-            problems=(*(problem for one in rendered for problem in one.problems), *problems),
-            warnings=tuple(warning for one in rendered for warning in one.warnings),
-            failures=tuple(failures),
-            applied=writer is not None,
-            ready=self._lasting({one.kind: self._ready(one, undone) for one in rendered}, failed),
-            holding=frozenset(holding),
-            repaired=self._repaired(rendered, done, present),
-            pending=frozenset(blind.path for one in observations.values() for blind in one.blind if blind.pending),
+
+    def _apply(self, changes: Sequence[Change], writer: Writer | None) -> _Effect:
+        if not writer:
+            return _Effect(tuple(changes), (), {change.name: change for change in changes}, lasting=True)
+        failures = tuple(writer.apply(changes))
+        paths = {failure.problem.where for failure in failures}
+        failed = {change.name for change in changes if f"{self.directory.path}/{change.name}" in paths}
+        lasting = self.directory.path not in paths
+        return _Effect(
+            changes=tuple(change for change in changes if change.name not in failed),
+            failures=failures,
+            undone={change.name: change for change in changes if not lasting or change.name in failed},
+            done=frozenset(change.name for change in changes if lasting and change.name not in failed),
+            lasting=lasting,
         )
-
-    def _observe(self, settings: Settings) -> Mapping[str, Observation]:
-        if self._declared_only:
-            return {one.kind: Observation() for one in settings.classes}
-        return observe(settings.classes, Look(self._roots, self._udev.fresh() if self._udev else None))
-
-    def _missed(self, change: Change, failed: Set[str]) -> bool:
-        """Whether a change may not be on disk, or not for good."""
-        return not failed.isdisjoint({self.directory.path, f"{self.directory.path}/{change.name}"})
 
     def _repaired(
         self, rendered: Sequence[Rendered], written: Set[str], present: Mapping[str, bytes | None]
@@ -174,9 +206,9 @@ class Reconciler:
         there = _devices(change.before if change else self.directory.known(one.file_name))
         return {device.name for device in one.spec.devices if there.get(device.name) == device}
 
-    def _lasting(self, ready: Mapping[str, Set[str]], failed: Set[str]) -> Mapping[str, Set[str]]:
+    def _lasting(self, ready: Mapping[str, Set[str]], effect: _Effect) -> Mapping[str, Set[str]]:
         """Return what is ready for good: where the directory could not be synced, what was so before."""
-        if self.directory.path in failed:
+        if not effect.lasting:
             return {kind: names & self._durable.get(kind, frozenset()) for kind, names in ready.items()}
         self._durable = ready
         return ready

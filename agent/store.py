@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from agent import durable
+from agent import durable, holding
 from agent.config.settings import SPEC_PREFIX, SPEC_SUFFIX
 from agent.plan import Change, Write
 from cdi.errors import Problem
@@ -20,6 +20,8 @@ from cdi.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
+
+    from agent.holding import Holder
 
 LOCK_NAME = ".cdi-sync.lock"
 _TEMPORARY = ".tmp"  # runtimes read hidden files too, but only *.json and *.yaml
@@ -92,6 +94,15 @@ def kind_of(name: str) -> str:
 def passing(name: str) -> bool:
     """Tell whether a file is of our own housekeeping: the lock, or a file being written."""
     return name == LOCK_NAME or _is_temporary(name)
+
+
+def holder(directory: str, proc: str = "/proc") -> Holder | None:
+    """Return who has the lock of a spec directory; ``None`` where nobody has. Raises `OSError`."""
+    try:
+        lock = os.lstat(os.path.join(directory, LOCK_NAME))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return holding.holder(lock, proc)
 
 
 def _is_temporary(name: str) -> bool:
@@ -255,7 +266,7 @@ class Writer:
         """Write into the lock who holds it. On a full disk that fails, and the lock works all the same."""
         flags = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         with contextlib.suppress(OSError), open(os.open(path, flags), "wb") as file:
-            file.write(f"process {os.getpid()} ({_command()})\n".encode())
+            file.write(f"{holding.process(os.getpid())}\n".encode())
 
     def apply(self, changes: Iterable[Change]) -> list[StoreError]:
         """Make the changes, each atomic and durable; what fails is returned, and leaves the old file whole."""
@@ -295,14 +306,6 @@ class Writer:
             self._owing = False
         except OSError as error:
             failures.append(_store_error(self.directory.path, "synced", error))
-
-
-def _command() -> str:
-    try:
-        with open("/proc/self/cmdline", "rb") as file:
-            return file.read(160).replace(b"\0", b" ").decode("utf-8", "replace").strip()
-    except OSError:
-        return "cdi-sync"
 
 
 def _busy(path: str, holder: str) -> StoreError:

@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agent import holding
 from agent.deviceplugin.registration import Registration
 from agent.rpc.server import PATH_LIMIT
 from cdi.errors import Problem
@@ -188,21 +189,7 @@ def _sweep(directory: str, wanted: Iterable[str]) -> None:
 
 def _holder(lock: int | None) -> str:
     """Name the process that has the lock on an open file, as well as the kernel tells."""
-    if lock is None:
-        return "another process"
-    status = os.fstat(lock)
-    wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
-        for line in locks:
-            words = line.split()
-            if len(words) > 5 and words[1] == "FLOCK" and words[5] == wanted:
-                return f"process {words[4]} ({_command(words[4])})"
-    return "another process"
-
-
-def _command(pid: str) -> str:
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read(160).replace(b"\0", b" ").decode("utf-8", "replace").strip()
-    except OSError:
-        return "it is not known which"
+    found = None
+    with contextlib.suppress(OSError):
+        found = lock and holding.holder(os.fstat(lock))
+    return str(found or "another process")

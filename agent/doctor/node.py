@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from agent.config.load import load
 from agent.config.settings import Kubelet, Settings
 from agent.discovery.udev import UdevDatabase
-from agent.doctor import holding, record, runtimes
+from agent.doctor import record, runtimes
 from agent.doctor.findings import command
 from agent.doctor.once import Once
 from agent.runtimes.answers import lists
-from agent.store import SpecDirectory
+from agent.store import SpecDirectory, holder
 from cdi.errors import CDIError
 from cdi.specdirs import DEFAULT_DIRECTORIES, SpecDirs
 
 if TYPE_CHECKING:
-    from agent.doctor.holding import Holder
     from agent.doctor.record import Record
     from agent.doctor.runtimes import Runtime
+    from agent.holding import Holder
     from agent.reconcile import Outcome
     from cdi.errors import Problem
 
@@ -110,7 +110,7 @@ class Node:
     @Once
     def holder(self) -> Holder | None:
         """Who has the lock of our spec directory."""
-        return holding.holder(self.spec_dir, self.asked.proc)
+        return holder(self.spec_dir, self.asked.proc)
 
     @Once
     def runtimes(self) -> tuple[Runtime, ...]:

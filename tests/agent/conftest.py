@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +10,7 @@ from tests.agent.site import Site
 from tests.agent.trees import Node
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -17,6 +19,13 @@ def node(tmp_path: Path) -> Node:
     for name in ("dev", "sys/devices", "sys/dev/char", "sys/dev/block"):
         (tmp_path / name).mkdir(parents=True)
     return Node(tmp_path)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory for sockets: pytest's own are too deep for them."""
+    with tempfile.TemporaryDirectory(prefix="cdi-") as one:
+        yield Path(one)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from contextlib import ExitStack
@@ -118,3 +119,22 @@ attributes = {{ "loop/backing_file" = "{site.place}/*" }}
         wait_health(kubelet, {"unit": False})
         machine.loop(site.place / "d1")
         wait_health(kubelet, {"unit": True})
+
+
+@pytest.mark.parametrize("spare", range(7))
+def test_a_kubelet_that_comes_while_hardly_a_descriptor_is_free_is_served_when_there_are_some(
+    site: Site, spare: int
+) -> None:
+    """What serves the kubelet is brought in when there is one, and that takes descriptors, too."""
+    site.node("a")
+    kubelet = site.kubelet()
+    with site.agent() as agent:
+        agent.wait_devices(KIND, {"a"})
+        soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (descriptors(agent) + spare, hard))
+        with kubelet:
+            time.sleep(1)
+            assert agent.process.poll() is None, agent.log
+            resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            wait_health(kubelet, {"a": True})
+        assert "Traceback" not in agent.log

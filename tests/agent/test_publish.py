@@ -5,9 +5,7 @@ import fcntl
 import gc
 import json
 import os
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +20,7 @@ from tests.agent.rpc.house import House
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from agent.config.settings import Settings
 
@@ -90,9 +89,8 @@ class Bench(House):
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    # pytest's own directories are too deep for a socket.
-    with tempfile.TemporaryDirectory(prefix="cdi-") as place, Bench(Path(place)) as one:
+def bench(place: Path) -> Iterator[Bench]:
+    with Bench(place) as one:
         yield one
         one.do(one.publisher.stop)
         one.do(lambda: None)

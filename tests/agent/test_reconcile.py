@@ -6,8 +6,6 @@ import json
 import os
 import stat
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +22,8 @@ from tests.agent.users import as_nobody
 from tests.real.devices import tmpfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from agent.config.settings import Settings
     from agent.render import Rendered
@@ -451,13 +450,6 @@ def kubelet(place: Path, *names: str) -> str:
              "AllocResp": base64.b64encode(answer).decode()}  # fmt: skip
     (place / checkpoint.NAME).write_text(json.dumps({"Data": {"PodDeviceEntries": [entry] if names else None}}))
     return f"[kubelet]\ndirectory = '{place}'\n"
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    # pytest's own directories are too deep for a socket.
-    with tempfile.TemporaryDirectory(prefix="cdi-") as one:
-        yield Path(one)
 
 
 def test_the_spec_of_a_class_that_is_gone_stays_while_pods_hold_its_devices(bench: Bench, place: Path) -> None:

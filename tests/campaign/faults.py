@@ -337,7 +337,11 @@ def few_descriptors(trial: Trial) -> Iterator[None]:
 
 @contextmanager
 def little_memory(trial: Trial) -> Iterator[None]:
-    """Let it have no more memory than it has. Where Python cannot begin a thread for it, it waits for ever."""
+    """Let it have no more memory than it has.
+
+    Where Python cannot begin a thread for it, it waits for ever; where its stack cannot grow, the kernel ends it with
+    SIGSEGV (setrlimit(2)).
+    """
     pid = _settled(trial.service)
     with _limited(pid, resource.RLIMIT_AS, _address_space(pid) + trial.rng.choice((0, 1 << 16, 1 << 20))):
         yield
@@ -563,7 +567,7 @@ FAULTS: dict[str, Fault] = {
     "disk read-only": Fault(read_only_disk, "specs"),
     "inotify queue overflown": Fault(overflowing_queue, "process"),
     "few descriptors": Fault(few_descriptors, "process"),
-    "little memory": Fault(little_memory, "process", may_end=(HUNG, 1)),
+    "little memory": Fault(little_memory, "process", may_end=(HUNG, 1, -signal.SIGSEGV)),
     "no inotify": Fault(no_watches, "process", restarts=True),
     "clock stepped": Fault(stepping_clock, "process", restarts=True),
     "agent away": Fault(away, "process", restarts=True),

@@ -12,9 +12,9 @@ from agent.cli.verbs.reading import DONE, FAILED, NOT_PERMITTED
 from agent.config import places
 from agent.config.files import ConfigError
 from agent.config.model import Agent
-from agent.doctor.holding import holder
 from agent.status import leftover
 from agent.status.asking import AskingError, ask
+from agent.store import holder
 
 if TYPE_CHECKING:
     import argparse

@@ -4,8 +4,6 @@ import gc
 import os
 import shutil
 import socket
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +19,7 @@ from tests.kubelet.client import Registrar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from cdi.errors import Problem
 
@@ -79,13 +78,6 @@ class Bench(House):
 def inventory(*names: str) -> Inventory:
     listings = [Listing(name, Resource(name=name), {"a": Listed(healthy=True)}) for name in names]
     return {one.kind: one for one in listings}
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    # pytest's own directories are too deep for a socket.
-    with tempfile.TemporaryDirectory(prefix="cdi-") as one:
-        yield Path(one)
 
 
 @pytest.fixture

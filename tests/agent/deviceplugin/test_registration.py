@@ -3,9 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -21,6 +19,7 @@ from tests.kubelet.kubelet import Kubelet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 RESOURCE = "acme.com/modem"
 
@@ -53,13 +52,6 @@ class Bench(House):
     @property
     def registered(self) -> bool:
         return self.registration.since is not None
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    # pytest's own directories are too deep for a socket.
-    with tempfile.TemporaryDirectory(prefix="cdi-") as one:
-        yield Path(one)
 
 
 @pytest.fixture

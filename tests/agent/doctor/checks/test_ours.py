@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from agent.doctor.holding import holder_of
 from agent.store import SpecDirectory, Writer
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import Patient, follow, put, spec
@@ -84,18 +83,3 @@ def test_an_agent_that_does_not_do_its_work_is_named(patient: Patient) -> None:
         (found,) = patient.complaints("sync")
     assert "though an agent runs" in found.fact
     assert time.monotonic() - begin >= 2
-
-
-@pytest.mark.parametrize(
-    ("locks", "pid"),
-    [
-        ("", None),
-        ("1: FLOCK  ADVISORY  WRITE 4711 fe:00:77 0 EOF\n", 4711),
-        ("1: POSIX  ADVISORY  WRITE 4711 fe:00:77 0 EOF\n", None),
-        ("1: FLOCK  ADVISORY  WRITE 4711 fe:00:177 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 00:2f:77 0 EOF\n", 12),
-        ("1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:77 0 EOF\n", None),  # one that waits
-        ("garbage\n\n1: FLOCK\n", None),
-    ],
-)
-def test_who_holds_a_lock(locks: str, pid: int | None) -> None:
-    assert holder_of(77, locks) == pid

@@ -125,7 +125,7 @@ class Agent:
             self._containerd.look(self.settings)
             files.watch(self._wanted())
             self._publisher.look()  # once more: what came before it was watched for is no event
-            await self._tell()
+            self._tell()
             self._announce()
         except (OSError, MemoryError) as error:  # no descriptor is free, for one
             with contextlib.suppress(MemoryError):
@@ -158,9 +158,9 @@ class Agent:
         others = [problem for problem in (self._deafness, unserved) if problem]
         return self._record.now(self.settings, self._publisher, self._containerd, others)
 
-    async def _tell(self) -> None:
+    def _tell(self) -> None:
         """Answer `cdi-sync status`, and serve metrics where they are wanted."""
-        await self._socket.look(self.settings.state_dir)
+        self._socket.look(self.settings.state_dir)
         if self.settings.metrics and not self._endpoint:
             from agent.metrics.endpoint import Endpoint  # brings HTTP and Prometheus
 
@@ -200,14 +200,10 @@ class Agent:
     def _break(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End with the fault of a callback: a watcher that has died would leave us blind.
 
-        A connection that could not be accepted is no fault of ours; asyncio takes it up again in a second. One that was
-        short of memory for a moment is called again, and what it missed the next look sees.
+        One that was short of memory for a moment is called again, and what it missed the next look sees.
         """
         if isinstance(context.get("exception"), MemoryError):
             self.wake.up()
-            return
-        if isinstance(context.get("exception"), OSError) and "socket" in context:
-            _log.warning("a connection waits: %s; raise the limit of open files", context["exception"].strerror)
             return
         self._fault = context.get("exception") or RuntimeError(context["message"])
         self.wake.up()

@@ -112,12 +112,12 @@ class Registration:
         server = self.served.server
         if self._watched:
             if not server.there or self._attempts:
-                await server.start()  # a new socket is what the kubelet's watcher sees
+                server.start()  # a new socket is what the kubelet's watcher sees
             self._attempts += 1
             return
         server.disconnect()
         if not server.there:
-            await server.start()
+            server.start()
         self._attempts += 1
         kubelet = self._kubelet()
         if kubelet:

@@ -9,9 +9,10 @@ import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from agent.listener import Listener
 from agent.metrics import health
 from agent.metrics.families import exposition
-from agent.metrics.http import Answer, Site
+from agent.metrics.http import CONNECTIONS, Answer, Site
 from cdi.errors import Problem
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Endpoint:
         self._state = state
         self._site = Site({"/metrics": self._metrics, "/healthz": self._alive, "/readyz": self._ready})
         self._address: str | None = None
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, address: str | None) -> None:
@@ -58,16 +59,16 @@ class Endpoint:
         """Serve no more."""
         if self._task:
             self._task.cancel()
-        if self._server:
-            self._server.close()
+        if self._listener:
+            self._listener.close()
         self._site.stop()
-        self._address = self._server = self._task = self.problem = None
+        self._address = self._listener = self._task = self.problem = None
 
     async def _listen(self, address: str) -> None:
         patience = _FIRST
         while True:
             try:
-                await self._start(address)
+                self._listener = Listener(_listening(address), self._site.connection, address)
             except OSError as error:
                 self._tell(address, error)
             else:
@@ -76,12 +77,6 @@ class Endpoint:
             patience = min(_LONGEST, 2 * patience)
         self.problem = None
         _log.info("metrics are served at http://%s/metrics", address)
-
-    async def _start(self, address: str) -> None:
-        bound = _bound(address)  # not by asyncio, which takes the lack of an address family for no fault
-        server = await asyncio.get_running_loop().create_server(self._site.connection, sock=bound, start_serving=False)
-        self._server = server
-        await server.start_serving()
 
     def _tell(self, address: str, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()
@@ -102,8 +97,8 @@ class Endpoint:
         return _verdict(health.ready(self._state()))
 
 
-def _bound(address: str) -> socket.socket:
-    """Return a socket at an address; where that is all of IPv6, it is all of IPv4, too. Raises `OSError`."""
+def _listening(address: str) -> socket.socket:
+    """Return a listening socket at an address; where that is all of IPv6, it is all of IPv4, too. Raises `OSError`."""
     host, _, port = address.rpartition(":")
     six = host.startswith("[")
     made = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -112,6 +107,8 @@ def _bound(address: str) -> socket.socket:
         if six:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         made.bind((host.strip("[]"), int(port)))
+        made.listen(CONNECTIONS)
+        made.setblocking(False)
     except BaseException:
         made.close()
         raise

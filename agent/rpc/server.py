@@ -25,6 +25,7 @@ from h2.events import (
 from h2.exceptions import H2Error
 
 from agent import sockets
+from agent.listener import Listener
 
 from .messages import CONTENT_TYPE, Code, RpcError, Unframer, framed, percent_encoded
 from .protobuf import DamagedError
@@ -353,25 +354,19 @@ class Server:
         self.path = path
         self.methods = {name.encode(): method for name, method in methods.items()}
         self._connections: dict[_Connection, None] = {}
-        self._socket: socket.socket | None = None
-        self._listening: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._identity: tuple[int, int, int] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen, at a socket that is its user's own from the moment it exists; a socket in its place goes.
 
         Raises:
             OSError: the path cannot be used.
         """
         self.stop()
-        self._socket = bound(self.path)
+        listening = bound(self.path)
+        self._listener = Listener(listening, lambda: _Connection(self), self.path)
         self._identity = _identity(self.path)
-        loop = asyncio.get_running_loop()
-        # In two steps, so that one who is cancelled in between leaves a server that `stop` knows of.
-        self._listening = await loop.create_unix_server(
-            lambda: _Connection(self), sock=self._socket, start_serving=False
-        )
-        await self._listening.start_serving()
 
     def stop(self) -> None:
         """End all calls, and serve no more; the socket is removed if it is still ours."""
@@ -379,11 +374,9 @@ class Server:
         if self.there:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
-        if self._listening:
-            self._listening.close()
-        elif self._socket:
-            self._socket.close()
-        self._socket = self._listening = self._identity = None
+        if self._listener:
+            self._listener.close()
+        self._listener = self._identity = None
 
     def disconnect(self) -> None:
         """Close all connections; their calls have ended when this returns."""
@@ -394,7 +387,7 @@ class Server:
     def there(self) -> bool:
         """Whether the socket at the path is the one that is listened at."""
         try:
-            return self._listening is not None and _identity(self.path) == self._identity
+            return self._listener is not None and _identity(self.path) == self._identity
         except OSError:
             return False
 

@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING, cast
 
 from agent import sockets
+from agent.listener import Listener
 from agent.status.asking import NAME, through
 from cdi.errors import Problem
 
@@ -35,10 +36,10 @@ class Socket:
         self._asked: dict[_Asked, None] = {}
         self._directory: str | None = None
         self._identity: tuple[int, int] | None = None
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._told: str | None = None
 
-    async def look(self, directory: str) -> None:
+    def look(self, directory: str) -> None:
         """Answer in this directory from now on, if that is not so already; where it cannot be, the log says why once.
 
         What is in the socket's place goes, unless somebody answers there.
@@ -53,7 +54,7 @@ class Socket:
                 status = os.lstat(path)
             self._identity = status.st_dev, status.st_ino
             self._directory = directory
-            self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Asked(self), sock=listening)
+            self._listener = Listener(listening, lambda: _Asked(self), os.path.join(directory, NAME))
         except OSError as error:
             self._tell(_problem(os.path.join(directory, NAME), error))
         else:
@@ -64,11 +65,11 @@ class Socket:
         if self._directory is not None and self._there():
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._directory, NAME))
-        if self._server:
-            self._server.close()
+        if self._listener:
+            self._listener.close()
         for asked in tuple(self._asked):
             asked.abort()
-        self._server = self._directory = self._identity = None
+        self._listener = self._directory = self._identity = None
 
     def document(self) -> Document:
         """Return the answer of this moment."""

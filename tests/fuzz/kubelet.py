@@ -31,7 +31,7 @@ from agent.rpc.protobuf import DamagedError
 from tests.fuzz import discovering
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
 _REQUEST = protobuf.block(1, protobuf.text(1, "a") + protobuf.text(1, "a::1")) + protobuf.block(
     1, protobuf.text(1, "b")
@@ -139,6 +139,12 @@ class _Room:
     def _broken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self._fault = context.get("exception") or RuntimeError(context["message"])
 
+    def do(self, work: Callable[[], None]) -> None:
+        async def called() -> None:
+            work()
+
+        self.run(called())
+
     def run(self, awaitable: Awaitable[Any]) -> Any:
         self._fault = None
         answer = self.loop.run_until_complete(awaitable)
@@ -157,7 +163,7 @@ class _Plugin(logging.Handler):
         self._failed = ""
         listing = Listing("acme.com/x", Resource(name="acme.com/x", shares=2), {"a": Listed(True), "b": Listed(False)})
         self._served = Served(self._path, listing, lambda: None, lambda _word: None)
-        self._room.run(self._served.server.start())
+        self._room.do(self._served.server.start)
         atexit.register(self._served.server.stop)
         log = logging.getLogger("cdi-sync")
         log.addHandler(self)

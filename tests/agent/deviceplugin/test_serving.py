@@ -46,7 +46,7 @@ class Offered(House):
 
     def __enter__(self) -> Offered:
         super().__enter__()
-        self.run(self.served.server.start())
+        self.do(self.served.server.start)
         return self
 
     def __exit__(self, *error: Any) -> None:

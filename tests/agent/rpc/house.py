@@ -105,7 +105,7 @@ class Serving(House):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.run(self.server.start())
+        self.do(self.server.start)
         return self
 
     def __exit__(

@@ -230,7 +230,7 @@ def test_a_request_that_a_method_cannot_read_is_refused(path: str) -> None:
 
     with House() as house:
         server = Server(path, {ECHO: Unary(answer)})
-        house.run(server.start())
+        house.do(server.start)
         with channel(path) as one, pytest.raises(grpc.RpcError) as refused:
             one.unary_unary(ECHO)(b"", timeout=SECONDS)
         expected = (grpc.StatusCode.INVALID_ARGUMENT, "the request cannot be read: a field is cut short")
@@ -592,7 +592,7 @@ def test_a_socket_in_its_place_goes_and_anything_else_stays(path: str, tmp_path:
         with House() as house:
             server = Server(path, {})
             with pytest.raises(OSError, match="in use"):
-                house.run(server.start())
+                house.do(server.start)
             house.do(server.stop)
             assert not server.there
         assert os.path.lexists(path)
@@ -616,7 +616,7 @@ def test_a_path_may_be_as_long_as_a_socket_can_have(tmp_path: Path) -> None:
     with House() as house:
         server = Server(longest + "x", {})
         with pytest.raises(OSError, match="too long"):
-            house.run(server.start())
+            house.do(server.start)
         house.do(server.stop)
 
 
@@ -624,7 +624,7 @@ def test_where_its_directory_is_gone_it_cannot_start(tmp_path: Path) -> None:
     with House() as house:
         server = Server(str(tmp_path / "gone" / "x.sock"), {})
         with pytest.raises(FileNotFoundError):
-            house.run(server.start())
+            house.do(server.start)
         assert not server.there
 
 
@@ -642,7 +642,7 @@ def test_that_the_socket_was_removed_or_replaced_is_seen(serving: Serving, path:
         assert not serving.server.there
         serving.do(serving.server.stop)
         assert os.path.lexists(path), "another one's socket is not ours to remove"
-    serving.run(serving.server.start())
+    serving.do(serving.server.start)
     assert there(serving)
     assert echo(path) == b"hello"
 
@@ -650,7 +650,7 @@ def test_that_the_socket_was_removed_or_replaced_is_seen(serving: Serving, path:
 def test_it_starts_anew_and_stops_twice(serving: Serving, path: str) -> None:
     with channel(path) as one:
         next(one.unary_stream(HOLD)(b"first", timeout=SECONDS))
-        serving.run(serving.server.start())
+        serving.do(serving.server.start)
         assert serving.held == []
     assert echo(path) == b"hello"
     serving.do(serving.server.stop)

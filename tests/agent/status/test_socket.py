@@ -32,7 +32,7 @@ def serving(directory: Path, scene: Callable[[Socket], Awaitable[None]], documen
     async def play() -> None:
         served = Socket(lambda: document)
         try:
-            await served.look(str(directory))
+            served.look(str(directory))
             await scene(served)
         finally:
             served.stop()
@@ -67,7 +67,7 @@ def test_it_is_for_its_own_user_alone_from_the_moment_it_exists(tmp_path: Path) 
         end = time.monotonic() + 60
         while len(modes) < 500 and time.monotonic() < end:
             served.stop()
-            await served.look(str(tmp_path))
+            served.look(str(tmp_path))
             await asyncio.sleep(0)
 
     watcher = threading.Thread(target=watch)
@@ -106,7 +106,7 @@ def test_a_live_agents_socket_is_left_to_it(tmp_path: Path, caplog: pytest.LogCa
     async def scene(_first: Socket) -> None:
         second = Socket(lambda: {"agent": {"pid": 2}})
         for _ in range(3):
-            await second.look(str(tmp_path))
+            second.look(str(tmp_path))
         assert await asked(tmp_path) == SMALL
         second.stop()
         assert await asked(tmp_path) == SMALL
@@ -129,9 +129,9 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path, caplog: pytest.LogCapt
 def test_it_comes_back_when_it_was_removed_and_moves_with_the_directory(tmp_path: Path) -> None:
     async def scene(served: Socket) -> None:
         (tmp_path / NAME).unlink()
-        await served.look(str(tmp_path))
+        served.look(str(tmp_path))
         assert await asked(tmp_path) == SMALL
-        await served.look(str(tmp_path / "new"))
+        served.look(str(tmp_path / "new"))
         assert await asked(tmp_path) is None
         assert await asked(tmp_path / "new") == SMALL
 
@@ -171,7 +171,7 @@ def test_a_fault_in_telling_ends_one_connection_and_no_more(tmp_path: Path, capl
     async def play() -> None:
         faults = iter([True, False])
         served = Socket(lambda: {"agent": {"pid": 1 / (not next(faults))}})
-        await served.look(str(tmp_path))
+        served.look(str(tmp_path))
         with pytest.raises(AskingError, match="cut off"):
             await asked(tmp_path)
         assert await asked(tmp_path) == SMALL

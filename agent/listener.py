@@ -1,0 +1,86 @@
+"""Connections at a listening socket, accepted in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+_log = logging.getLogger("cdi-sync")
+_AT_ONCE = 100  # connections accepted before others of the loop get their turn
+_PAUSE = 1.0  # seconds until a connection that could not be accepted is tried again
+
+
+class Listener:
+    """Accepts connections until `close`.
+
+    asyncio's own server, short of descriptors, says so a hundred times a second, and its next try breaks the loop's
+    peace when the server was closed meanwhile.
+    """
+
+    def __init__(self, listening: socket.socket, protocol: Callable[[], asyncio.BaseProtocol], place: str) -> None:
+        """Begin.
+
+        Args:
+            listening: the socket, not blocking; it is closed with the listener.
+            protocol: makes the protocol of a connection.
+            place: what the log calls the socket.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._socket = listening
+        self._protocol = protocol
+        self._place = place
+        self._again: asyncio.TimerHandle | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._short = False
+        self._loop.add_reader(listening, self._accept)
+
+    def close(self) -> None:
+        """Accept no more. Connections stay."""
+        if self._again:
+            self._again.cancel()
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                peer, _address = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except (OSError, MemoryError) as error:  # the socket would be ready for ever: no descriptor is free
+                self._pause(error)
+                return
+            self._short = False
+            peer.setblocking(False)
+            task = self._loop.create_task(self._connect(peer), name=f"connection at {self._place}")
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, peer: socket.socket) -> None:
+        try:
+            if self._closed:
+                peer.close()
+            else:
+                await self._loop.connect_accepted_socket(self._protocol, peer)
+        except (OSError, MemoryError):
+            peer.close()
+
+    def _pause(self, error: OSError | MemoryError) -> None:
+        if not self._short:
+            reason = (getattr(error, "strerror", None) or "out of memory").lower()
+            _log.warning("%s: a connection waits: %s; raise the limits of this process", self._place, reason)
+        self._short = True
+        self._loop.remove_reader(self._socket)
+        self._again = self._loop.call_later(_PAUSE, self._resume)
+
+    def _resume(self) -> None:
+        self._again = None
+        self._loop.add_reader(self._socket, self._accept)

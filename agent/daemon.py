@@ -127,7 +127,7 @@ class Agent:
             self._publisher.look()  # once more: what came before it was watched for is no event
             self._tell()
             self._announce()
-        except (OSError, MemoryError) as error:  # no descriptor is free, for one
+        except (OSError, ImportError, MemoryError) as error:  # no descriptor is free, for one
             with contextlib.suppress(MemoryError):
                 reason = getattr(error, "strerror", None) or str(error) or "out of memory"
                 self._told.failures([StoreError(_unlookable(reason))])

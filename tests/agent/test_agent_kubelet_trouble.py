@@ -121,20 +121,22 @@ attributes = {{ "loop/backing_file" = "{site.place}/*" }}
         wait_health(kubelet, {"unit": True})
 
 
-@pytest.mark.parametrize("spare", range(7))
+@pytest.mark.parametrize("limit", [3, 8, 12, 13, 14, 15, 16])
 def test_a_kubelet_that_comes_while_hardly_a_descriptor_is_free_is_served_when_there_are_some(
-    site: Site, spare: int
+    site: Site, limit: int
 ) -> None:
     """What serves the kubelet is brought in when there is one, and that takes descriptors, too."""
     site.node("a")
     kubelet = site.kubelet()
     with site.agent() as agent:
         agent.wait_devices(KIND, {"a"})
+        eventually((site.state_dir / "agent.sock").exists)
         soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (descriptors(agent) + spare, hard))
+        resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
+        site.node("b")
         with kubelet:
             time.sleep(1)
             assert agent.process.poll() is None, agent.log
             resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
-            wait_health(kubelet, {"a": True})
+            wait_health(kubelet, {"a": True, "b": True})
         assert "Traceback" not in agent.log

@@ -173,7 +173,7 @@ class SpecDirectory:
                 return known
             if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != _MODE:
                 return _Known.of(status, None)
-            with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+            with open(path, "rb", opener=_itself) as file:
                 return _Known.of(status, file.read())
         except FileNotFoundError:
             return None
@@ -264,8 +264,8 @@ class Writer:
     @staticmethod
     def _sign(path: str) -> None:
         """Write into the lock who holds it. On a full disk that fails, and the lock works all the same."""
-        flags = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        with contextlib.suppress(OSError), open(os.open(path, flags), "wb") as file:
+        with contextlib.suppress(OSError), open(path, "r+b", opener=_itself) as file:
+            file.truncate()
             file.write(f"{holding.process(os.getpid())}\n".encode())
 
     def apply(self, changes: Iterable[Change]) -> list[StoreError]:
@@ -306,6 +306,11 @@ class Writer:
             self._owing = False
         except OSError as error:
             failures.append(_store_error(self.directory.path, "synced", error))
+
+
+def _itself(path: str, flags: int) -> int:
+    """Open for `open` what was just seen at a path; what took its place meanwhile is not followed or waited for."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _busy(path: str, holder: str) -> StoreError:

@@ -81,8 +81,9 @@ class _Progress:
     def tell(self, record: Record) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY
+            witness = f"{record.sizes[-1].resident} KiB in the witness, " if record.sizes else ""
             sys.stderr.write(f"{record.seconds:.0f} s: {record.rounds} rounds, {record.events.total()} events, "
-                             f"{record.faults.total()} faults, {len(record.findings)} findings\n")  # fmt: skip
+                             f"{record.faults.total()} faults, {witness}{len(record.findings)} findings\n")  # fmt: skip
 
 
 def _write_json(record: Record) -> None:

@@ -11,6 +11,7 @@ as long as the process.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -233,6 +234,17 @@ def _text(path: str) -> str:
         return ""
 
 
+def _itself(path: str, flags: int) -> int:
+    """Open a file for `open`; a link or a pipe in its place is not the agent's."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _bear(error: OSError) -> None:
+    """Pass over what is not there, or no file; a reader that is short of something would read nothing, unnoticed."""
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise error
+
+
 def _is_device(path: str) -> bool:
     try:
         mode = os.stat(path).st_mode
@@ -286,7 +298,8 @@ class Reader:
         """Read all of a directory once."""
         try:
             names = os.listdir(directory)
-        except OSError:
+        except OSError as error:
+            _bear(error)
             return
         for name in names:
             if name.endswith((".json", ".yaml")) and name.startswith("cdi-sync+campaign"):
@@ -294,11 +307,13 @@ class Reader:
 
     def read(self, directory: str, name: str) -> None:
         """Read and judge one file."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a link or a pipe in its place is not the agent's
         try:
-            with open(os.open(os.path.join(directory, name), flags), "rb") as file:
+            with open(os.path.join(directory, name), "rb", opener=_itself) as file:
                 status, data = os.fstat(file.fileno()), file.read()
-        except OSError:
+        except OSError as error:
+            _bear(error)
+            return
+        if not stat.S_ISREG(status.st_mode):
             return
         self.reads += 1
         faults = flaws(name, data, status.st_mode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,9 +168,32 @@ def test_the_reader_notices_half_a_spec_unless_we_spoilt_it(tmp_path: Path) -> N
     assert again.faults == []
 
 
+def test_the_reader_passes_over_what_is_no_file_and_keeps_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    (tmp_path / f"{NAME}.json").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / f"{NAME}.yaml")
+    before = os.listdir("/proc/self/fd")
+    reader = Reader(str(tmp_path), [str(tmp_path)])
+    reader.sweep(str(tmp_path))
+    assert reader.faults == []
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_reader_that_cannot_read_any_more_does_not_go_on_as_if_it_did(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(spec())
+    reader = Reader(str(tmp_path), [str(tmp_path)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            reader.read(str(tmp_path), NAME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_the_judge_shares_no_code_with_what_it_judges() -> None:
     from tests.campaign import invariants
 
     lines = Path(invariants.__file__).read_text().splitlines()
     imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
-    assert imported == {"__future__", "hashlib", "json", "os", "re", "stat", "sys", "typing"}
+    assert imported == {"__future__", "errno", "hashlib", "json", "os", "re", "stat", "sys", "typing"}

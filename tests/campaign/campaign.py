@@ -94,7 +94,7 @@ class Campaign:
         (home / "spoilt").touch()
         self.shared = shared
         self.victim, self.witness = (Service(Site(name, home / name, shared)) for name in ("victim", "witness"))
-        self._kubelets = {one: Kubelet(one.site.kubelet) for one in (self.victim, self.witness)}
+        self._kubelets = {one: Kubelet(one.site.kubelet, one.site.registry) for one in (self.victim, self.witness)}
         self._judge: subprocess.Popen[str]
         self._measured = 0
         self._active: dict[Service, set[str]] = {self.victim: set(), self.witness: set()}

@@ -84,6 +84,22 @@ def other_configuration(trial: Trial) -> Iterator[None]:
 
 
 @contextmanager
+def other_kubernetes(trial: Trial) -> Iterator[None]:
+    """Have the kubelet find the sockets by itself, pods share a device, and nodes be opened, in any combination."""
+    site, rng = trial.service.site, trial.rng
+    for _ in range(rng.randrange(1, 4)):
+        site.configure(
+            kubelet=rng.choice(('registration = "plugin-watcher"', 'registration = "register"', 'tombstones = "0s"')),
+            kubernetes=rng.choice(("", "shares = 3", 'health = "open"', 'resource = "campaign.test/other"')),
+        )
+        time.sleep(rng.choice((0.0, 0.05, 0.3)))
+    try:
+        yield
+    finally:
+        site.configure()
+
+
+@contextmanager
 def no_class_at_all(trial: Trial) -> Iterator[None]:
     site = trial.service.site
     site.config.write_text("version = 1\n")
@@ -548,6 +564,7 @@ FAULTS: dict[str, Fault] = {
     "SIGHUP, many": Fault(hang_ups, "process"),
     "agent frozen": Fault(frozen_agent, "process"),
     "configuration edited, well": Fault(other_configuration, "configuration"),
+    "offered otherwise": Fault(other_kubernetes, "configuration"),
     "configuration without a class": Fault(no_class_at_all, "configuration"),
     "configuration broken": Fault(broken_configuration, "configuration", may_end=_NO_CONFIGURATION),
     "configuration no file": Fault(configuration_that_is_no_file, "configuration", may_end=_NO_CONFIGURATION),

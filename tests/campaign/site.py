@@ -45,7 +45,8 @@ class Site:
         self.state = home / "state"
         self.log = home / "log"
         self.notify = home / "notify"
-        self.kubelet = home / "kubelet"
+        self.kubelet = home / "device-plugins"
+        self.registry = home / "plugins_registry"
         self._spoilt = home.parent / "spoilt"
         self.disk.mkdir(parents=True)
         self.etc.mkdir(mode=0o700)
@@ -63,10 +64,13 @@ class Site:
         """Have no spec directory."""
         shutil.rmtree(self.spec_dir, ignore_errors=True)
 
-    def configure(self, more: str = "") -> None:
-        """Write the configuration that the invariants know, with ``more`` behind it, as an editor does."""
+    def configure(self, more: str = "", kubelet: str = "", kubernetes: str = "") -> None:
+        """Write the configuration that the invariants know, as an editor does.
+
+        ``more`` stands behind it, ``kubelet`` in the kubelet's table, and ``kubernetes`` in that of the device nodes.
+        """
         new = self.etc / "config.toml.new"
-        new.write_text(self.text() + more)
+        new.write_text(self.text(kubelet, kubernetes) + more)
         if self.config.is_dir() and not self.config.is_symlink():
             self.config.rmdir()
         new.rename(self.config)
@@ -84,8 +88,8 @@ class Site:
         """Return the files of others, with their hashes."""
         return {str(self.spec_dir / name): hashlib.sha256(text.encode()).hexdigest() for name, text in OTHERS.items()}
 
-    def text(self) -> str:
-        """Return the configuration that the invariants know."""
+    def text(self, kubelet: str = "", kubernetes: str = "") -> str:
+        """Return the configuration that the invariants know; see `configure`."""
         return f"""\
 version = 1
 [agent]
@@ -94,7 +98,7 @@ max_cdi_version = "1.1.0"
 resync = "1h"
 [kubelet]
 directory = "{self.kubelet}"
-
+{kubelet}
 [[class]]
 kind = "campaign.test/loop"
 name = "{{attr:loop/backing_file}}"
@@ -140,7 +144,8 @@ kind = "campaign.test/node"
 name = "{{sysname}}"
 [[class.select]]
 devnode = "{self.shared.nodes}/*"
-
+[class.kubernetes]
+{kubernetes}
 [[class]]
 kind = "campaign.test/known"
 name = "{{CAMPAIGN_SERIAL}}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agent.status.state import Containerd, Counts, Pass, Resource, State
 
+_OPENMETRICS = "application/openmetrics-text"
 _HEALTH = ("healthy", "unhealthy")
 
 
@@ -54,9 +55,18 @@ class Families(Collector):
 
 
 def exposition(state: State, accept: str) -> tuple[str, bytes]:
-    """Return a state as text in the format that an ``Accept`` header asks for: the content type, and the text."""
-    encoder, content_type = choose_encoder(accept)
+    """Return a state as text in the format that an ``Accept`` header asks for: the content type, and the text.
+
+    The client library would repeat a version that it does not know in its answer, whatever it is, or fail over it.
+    """
+    encoder, content_type = choose_encoder(_OPENMETRICS if any(map(_is_openmetrics, accept.split(","))) else "")
     return content_type, encoder(Families(state))
+
+
+def _is_openmetrics(accepted: str) -> bool:
+    name, *parameters = (part.strip() for part in accepted.split(";"))
+    versions = {value for key, _, value in (part.partition("=") for part in parameters) if key == "version"}
+    return name == _OPENMETRICS and versions <= {"1.0.0"}
 
 
 def _passes(counts: Counts, last: Pass | None, success: float | None) -> Iterator[Metric]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;"
+    "q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
 BARE = dataclasses.replace(
     STATE, last=None, age=None, success=None, classes=(), specs=(), resources=(), kubelet=False, containerd=None
 )
@@ -110,8 +114,15 @@ def test_names_that_a_device_chose_break_no_line() -> None:
         ("", "text/plain; version=0.0.4"),
         ("*/*", "text/plain; version=0.0.4"),
         (OPENMETRICS, "application/openmetrics-text; version=1.0.0"),
-        ("text/html, ;;;=,\xff", "text/plain"),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0"),
+        (PROMETHEUS_3, "application/openmetrics-text; version=1.0.0"),
+        ("application/openmetrics-text; version=0.0.1", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text; version=2.0.0", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text; version=x", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text; version=9.\xb2.0", "text/plain; version=0.0.4"),
+        ("text/plain; version=1.0.\xb2", "text/plain; version=0.0.4"),
+        ("text/html, ;;;=,\xff", "text/plain; version=0.0.4"),
     ],
 )
-def test_the_format_is_the_one_asked_for(accept: str, content_type: str) -> None:
-    assert exposition(STATE, accept)[0].startswith(content_type)
+def test_the_format_is_the_one_asked_for_and_no_word_of_who_asks_is_repeated(accept: str, content_type: str) -> None:
+    assert exposition(STATE, accept)[0] == f"{content_type}; charset=utf-8"

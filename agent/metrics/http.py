@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -96,12 +97,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused or not self._transport:
             return  # what a peer goes on saying to whom it was refused
-        try:
-            self._http.receive_data(data)
-        except h11.RemoteProtocolError as error:
-            self._refuse(error)
-            return
-        self._go_on()
+        self._go_on(data)
 
     def eof_received(self) -> bool:
         return False  # nothing is owed to one who has left
@@ -114,7 +110,9 @@ class _Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writing = False
-        if self._transport and not self._refused and not self._transport.is_closing():
+        if self._refused:  # not now: asyncio would say so once more, and not bear that the peer has gone
+            asyncio.get_running_loop().call_soon(self._end_speech)
+        elif self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
             self._wait(_IDLE)
             self._go_on()
@@ -131,21 +129,26 @@ class _Connection(asyncio.Protocol):
             self._end.cancel()
         self._end = asyncio.get_running_loop().call_later(seconds, self.abort)
 
-    def _go_on(self) -> None:
-        """Answer what is there of whole requests, as long as answers are taken."""
+    def _go_on(self, data: bytes | None = None) -> None:
+        """Take what has come, and answer what is there of whole requests, as long as answers are taken."""
         try:
-            while self._transport and not self._refused and not self._writing:
-                event = self._http.next_event()
-                if isinstance(event, h11.Request):
-                    self._serve(event)
-                else:  # more is needed, or the peer has said all
-                    self._await_rest()
-                    return
-        except h11.RemoteProtocolError as error:
-            self._refuse(error)
-        except h11.LocalProtocolError as error:  # a fault of ours, which ends no more than this connection
+            try:
+                if data is not None:
+                    self._http.receive_data(data)
+                self._answer_all()
+            except h11.RemoteProtocolError as error:
+                self._refuse(error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must end this connection and no more
             _log.error("a request for metrics failed: %r; please report it", error)
             self.abort()
+
+    def _answer_all(self) -> None:
+        while self._transport and not (self._refused or self._writing or self._transport.is_closing()):
+            event = self._http.next_event()
+            if not isinstance(event, h11.Request):  # more is needed, or the peer has said all
+                self._await_rest()
+                return
+            self._serve(event)
 
     def _await_rest(self) -> None:
         """Give a request that has begun its time, once: who says a byte now and then gets no more of it."""
@@ -209,10 +212,17 @@ class _Connection(asyncio.Protocol):
     def _close(self) -> None:
         """Say no more, and let the peer read what was said: closing before it has stopped talking could lose that."""
         self._refused = True
-        self._wait(_FAREWELL)
-        if self._transport and not self._transport.is_closing():
+        if self._transport:
             self._transport.resume_reading()
-            self._transport.write_eof()
+        if not self._writing:
+            self._end_speech()
+
+    def _end_speech(self) -> None:
+        """Say that all is said. To be called when it is: asyncio would do so later, when the peer may have gone."""
+        if self._transport:
+            self._wait(_FAREWELL)
+            with contextlib.suppress(OSError):  # the peer has gone in this moment
+                self._transport.write_eof()
 
 
 def _size(request: h11.Request) -> int:

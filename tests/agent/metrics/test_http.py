@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import struct
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +32,7 @@ ROUTES = {
     "/large": lambda _accept: Answer(LARGE),
     "/ill": lambda _accept: Answer(b"ill", status=HTTPStatus.SERVICE_UNAVAILABLE),
     "/fault": fail,
+    "/unsayable": lambda _accept: Answer(b"", "text/\xb2"),
 }
 
 
@@ -40,7 +44,10 @@ def served(scene: Callable[[int], Awaitable[None]]) -> None:
 def observed(scene: Callable[[int, Site], Awaitable[None]]) -> None:
     """Play a scene with the port of a site, and the site."""
 
+    faults: list[dict[str, Any]] = []  # what would end the agent
+
     async def play() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
         site = Site(ROUTES)
         server = await asyncio.get_running_loop().create_server(site.connection, "127.0.0.1", 0)
         try:
@@ -52,6 +59,7 @@ def observed(scene: Callable[[int, Site], Awaitable[None]]) -> None:
         assert not site._connections
 
     asyncio.run(play())
+    assert not faults
 
 
 async def said(port: int, request: bytes, *, slowly: bool = False) -> bytes:
@@ -251,6 +259,80 @@ def test_a_fault_is_logged_and_told_as_one(caplog: pytest.LogCaptureFixture) -> 
 
     served(scene)
     assert "/fault cannot be told: ZeroDivisionError()" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/unsayable", "/small"])
+def test_a_fault_in_saying_it_ends_that_connection_alone(
+    path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if path == "/small":
+        monkeypatch.setattr(h11.Connection, "receive_data", lambda *_: 1 / 0)
+
+    async def scene(port: int, site: Site) -> None:
+        assert await said(port, get(path)) == b""
+        await until(lambda: not site._connections)
+
+    observed(scene)
+    assert "a request for metrics failed: " in caplog.text
+
+
+def test_an_answer_is_taken_slowly_also_where_it_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_FAREWELL", 0.1)
+
+    async def scene(port: int) -> None:
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", port))
+            slow.send(get("/large"))
+            await asyncio.sleep(0.5)
+            reader, writer = await asyncio.open_connection(sock=slow)
+            assert len(await reader.read()) > len(LARGE)
+            writer.close()
+
+    served(scene)
+
+
+def reset(connection: socket.socket) -> None:
+    """Leave without a word of farewell."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def test_who_goes_in_the_moment_in_which_all_is_said_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(port: int, site: Site) -> None:
+        peer = socket.create_connection(("127.0.0.1", port))
+        peer.setblocking(False)
+        peer.sendall(get("/large"))
+        await until(lambda: any(one._writing for one in site._connections))
+        (connection,) = site._connections
+        resume = connection.resume_writing
+
+        def reset_and_resume() -> None:
+            reset(peer)
+            resume()
+
+        monkeypatch.setattr(connection, "resume_writing", reset_and_resume)
+        while peer.fileno() != -1:
+            with contextlib.suppress(BlockingIOError):
+                peer.recv(1 << 20)
+            await asyncio.sleep(0)
+        await until(lambda: not site._connections)
+
+    observed(scene)
+
+
+def test_who_asks_much_at_once_and_goes_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(port: int, site: Site) -> None:
+        for _ in range(20):
+            peer = socket.create_connection(("127.0.0.1", port))
+            peer.sendall(b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+            reset(peer)
+        await asyncio.sleep(0.05)
+        await until(lambda: not site._connections)
+
+    observed(scene)
+    assert not caplog.text
 
 
 class Wire(asyncio.Transport):

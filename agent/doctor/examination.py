@@ -46,7 +46,7 @@ def examine(
     """Yield what all checks find; ``begin`` is told the name of each before it runs.
 
     A check that takes longer than ``seconds`` is left behind, and a fact that it was waiting for is not asked for
-    again.
+    again. What a check found before it hung, or came upon an error, is told all the same.
     """
     for check in checks:
         begin(check.name)
@@ -66,29 +66,32 @@ def _told(findings: list[Finding]) -> Iterator[Finding]:
 def _in_time(check: Check, node: Node, seconds: float) -> list[Finding]:
     """Run a check in a thread that may be left behind: a system call on a dead file system cannot be called off."""
     findings: list[Finding] = []
-    runner = threading.Thread(
-        target=lambda: findings.extend(_run(check, node)), name=f"{_THREAD}{check.name}", daemon=True
-    )
+    runner = threading.Thread(target=lambda: _run(check, node, findings), name=f"{_THREAD}{check.name}", daemon=True)
     runner.start()
     runner.join(seconds)
     if runner.is_alive():
-        return [warn(check.name, f"no answer within {seconds:.0f} s: a file system or a daemon hangs",
-                     "see findmnt and the daemons' logs; what hangs is in ps -eo pid,stat,wchan,cmd")]  # fmt: skip
+        hangs = warn(check.name, f"no answer within {seconds:.0f} s: a file system or a daemon hangs",
+                     "see findmnt and the daemons' logs; what hangs is in ps -eo pid,stat,wchan,cmd")  # fmt: skip
+        return [*findings, hangs]
     return findings
 
 
-def _run(check: Check, node: Node) -> list[Finding]:
+def _run(check: Check, node: Node, findings: list[Finding]) -> None:
+    """Add what a check finds, one by one; an error is the last of it."""
     try:
-        return list(islice(check.run(node), MOST))
+        for finding in islice(check.run(node), MOST):
+            findings.append(finding)  # noqa: PERF402 - what stands before an error is to stay
     except UnfinishedError:
-        return [warn(check.name, "could not be looked at: an earlier check still waits", "see to that one first")]
+        findings.append(
+            warn(check.name, "could not be looked at: an earlier check still waits", "see to that one first")
+        )
     except StoreError as error:
-        return [_of_store(error)]
+        findings.append(_of_store(error))
     except OSError as error:
-        return [unseen(error.filename or check.name, error)]
+        findings.append(unseen(error.filename or check.name, error))
     except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others
-        return [warn(check.name, f"could not be looked at: {type(error).__name__}: {error}",
-                     "a fault of cdi-sync: report it")]  # fmt: skip
+        findings.append(warn(check.name, f"could not be looked at: {type(error).__name__}: {error}",
+                             "a fault of cdi-sync: report it"))  # fmt: skip
 
 
 def _of_store(error: StoreError) -> Finding:

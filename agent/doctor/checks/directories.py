@@ -88,12 +88,21 @@ def names(node: Node) -> Iterator[Finding]:
     for directory in node.directories:
         try:
             with os.scandir(directory) as entries:
-                found = [finding for entry in entries for finding in _of_name(entry)]
+                found = [finding for entry in entries for finding in _of_entry(entry)]
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             found = [unseen(directory, error)]
         yield from or_ok(sorted(found, key=lambda one: one.subject), directory, "holds nothing that nobody reads")
+
+
+def _of_entry(entry: os.DirEntry[str]) -> Iterator[Finding]:
+    try:
+        yield from _of_name(entry)
+    except FileNotFoundError:
+        return  # gone meanwhile
+    except OSError as error:
+        yield unseen(entry.path, error)
 
 
 def _of_name(entry: os.DirEntry[str]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.doctor.checks.specs import valid
-from agent.doctor.findings import Finding, command, fail, or_ok, warn
+from agent.doctor.findings import Finding, command, fail, or_ok, unseen, warn
 from agent.store import ours
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _WORDS = {stat.S_IFDIR: "a directory", stat.S_IFREG: "a plain file", stat.S_IFSO
 _KINDS = {"b": "block", "c": "character", "u": "character", "p": "FIFO"}
 _RUNTIME_MODE = 0o666  # what OCI runtimes make nodes with where the spec names no mode
 _NEEDED = {"r": 4, "w": 2}
+_HOOK = "run as a hook"
 
 
 class Part(NamedTuple):
@@ -56,7 +57,12 @@ def present(node: Node) -> Iterator[Finding]:
 
 
 def _each(node: Node, rule: Callable[[Node, Part, DeviceNode], Iterator[Finding]]) -> Iterator[Finding]:
-    return (finding for part in parts(node) for one in part.edits.device_nodes for finding in rule(node, part, one))
+    for part in parts(node):
+        for one in part.edits.device_nodes:
+            try:
+                yield from rule(node, part, one)
+            except OSError as error:
+                yield unseen(_host_path(one), error)
 
 
 def _of_presence(node: Node, part: Part, one: DeviceNode) -> Iterator[Finding]:
@@ -148,19 +154,27 @@ def others(node: Node) -> Iterator[Finding]:
 def _of_edits(node: Node, part: Part) -> Iterator[Finding]:
     again = f"install it again, or have whoever made {part.file} make it anew"
     starts = f"no container with {part.title} starts"
-    for mount in part.edits.mounts:
-        source = mount.host_path
-        if _is_bound(mount.type, mount.options) and source.startswith("/") and node.look(source) is None:
-            yield fail(source, f"is not there to be mounted: {starts}", again)
-    for path in dict.fromkeys(hook.path for hook in part.edits.hooks):
-        if node.look(path) is None:
-            yield fail(path, f"is not there to be run as a hook: {starts}", again)
-        elif not _is_program(path):
-            yield fail(path, f"cannot be run as a hook: {starts}", command("chmod", "+x", path))
+    for path, purpose in _named(part.edits):
+        try:
+            if node.look(path) is None:
+                yield fail(path, f"is not there to be {purpose}: {starts}", again)
+            elif purpose == _HOOK and not _is_program(path):
+                yield fail(path, f"cannot be {purpose}: {starts}", command("chmod", "+x", path))
+        except OSError as error:
+            yield unseen(path, error)
     for device in part.edits.net_devices:
         name = device.host_interface_name
         if node.look(f"{node.asked.sys}/class/net/{name}") is None:
             yield fail(name, f"is no network interface here: {starts}", again)
+
+
+def _named(edits: ContainerEdits) -> Iterator[tuple[str, str]]:
+    """Yield the paths on the host that mounts and hooks name, and what they are to be there for."""
+    for mount in edits.mounts:
+        if _is_bound(mount.type, mount.options) and mount.host_path.startswith("/"):
+            yield mount.host_path, "mounted"
+    for path in dict.fromkeys(hook.path for hook in edits.hooks):
+        yield path, _HOOK
 
 
 def _is_bound(type_: str, options: Iterable[str]) -> bool:

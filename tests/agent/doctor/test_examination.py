@@ -11,7 +11,7 @@ import pytest
 
 from agent.doctor.checks import CHECKS, Check
 from agent.doctor.examination import examine, leave_nothing_running
-from agent.doctor.findings import Finding, ok, warn
+from agent.doctor.findings import Finding, fail, ok, warn
 from agent.doctor.node import Asked, Node
 from agent.doctor.once import Once, UnfinishedError
 from tests.agent.users import as_nobody
@@ -50,7 +50,7 @@ def test_a_check_that_hangs_is_left_behind_and_its_fact_not_waited_for_again() -
 
 def test_a_check_that_raises_is_a_finding_and_not_the_end() -> None:
     def permission(_: Node) -> Iterator[Finding]:
-        yield ok("it", "lost")
+        yield ok("it", "seen before")
         raise PermissionError(13, "Permission denied", "/secret")
 
     def disk(_: Node) -> list[Finding]:
@@ -62,12 +62,28 @@ def test_a_check_that_raises_is_a_finding_and_not_the_end() -> None:
     checks = [Check("a", permission), Check("b", disk), Check("c", fault), Check("d", lambda _: [ok("it", "well")])]
     found = [line.finding for line in examine(Node(Asked()), checks)]
     assert [(one.subject, one.verdict, one.hidden) for one in found] == [
+        ("it", "ok", False),
         ("/secret", "warn", True),
         ("/disk", "warn", False),
         ("c", "warn", False),
         ("it", "ok", False),
     ]
-    assert found[2].fact == "could not be looked at: KeyError: 'oops'"
+    assert found[3].fact == "could not be looked at: KeyError: 'oops'"
+
+
+def test_what_a_check_found_before_it_hung_is_told() -> None:
+    release = threading.Event()
+
+    def slow(_: Node) -> Iterator[Finding]:
+        yield fail("it", "is broken", "mend it")
+        release.wait()
+
+    found = lines(Check("slow", slow), seconds=0.5)
+    release.set()
+    assert [(verdict, fact) for _, verdict, fact in found] == [
+        ("fail", "is broken"),
+        ("warn", "no answer within 0 s: a file system or a daemon hangs"),
+    ]
 
 
 def test_of_many_findings_the_worst_are_told() -> None:

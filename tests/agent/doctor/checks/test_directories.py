@@ -10,6 +10,7 @@ import pytest
 from agent.doctor.checks.directories import of_labels
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import Patient, follow, put, spec
+from tests.agent.users import as_nobody
 from tests.real import devices
 
 if TYPE_CHECKING:
@@ -208,3 +209,11 @@ def test_selinux(patient: Patient, enforce: str | None, fact: str) -> None:
     (found,) = selinux(patient.node(sys=str(patient.top / "sys")))
     assert found.verdict == "ok"
     assert fact in found.fact
+
+
+@pytest.mark.root
+def test_a_directory_that_may_not_be_looked_into_hides_no_other_name(patient: Patient) -> None:
+    (patient.low / "secret").mkdir(mode=0o700)
+    patient.other("cdiVersion: 0.5.0\n", "gpu.yml")
+    said = as_nobody(lambda: " ".join(one.subject for one in patient.complaints("file-names")), patient.top)
+    assert said == f"{patient.low}/gpu.yml {patient.low}/secret"

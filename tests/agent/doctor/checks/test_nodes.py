@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -181,3 +181,18 @@ def test_what_is_no_fault(patient: Patient) -> None:
     patient.other(spec("beta.org/card", "a", deviceNodes=nodes, mounts=[tmpfs]))
     for check in ("specs", "nodes", "numbers", "access", "mounts"):
         assert patient.complaints(check) == [], check
+
+
+TOO_LONG = "/" + 300 * "x"
+
+
+@pytest.mark.parametrize("check", ["nodes", "mounts"])
+def test_what_cannot_be_looked_at_hides_nothing_that_comes_after_it(patient: Patient, check: str) -> None:
+    def edits(path: str) -> dict[str, Any]:
+        return {"deviceNodes": [{"path": path}], "hooks": [{"hookName": "createRuntime", "path": path}]}
+
+    patient.other(spec("a.org/card", "a", **edits(TOO_LONG)), "a.json")
+    gone = str(patient.dev / "gone")
+    patient.other(spec("b.org/card", "b", **edits(gone)), "b.json")
+    found = [(one.subject, one.verdict) for one in patient.complaints(check)]
+    assert found == [(TOO_LONG, "warn"), (gone, "fail")]

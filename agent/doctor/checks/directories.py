@@ -22,7 +22,7 @@ _OTHERS_ENTER = stat.S_IROTH | stat.S_IXOTH
 _ALMOST_NOTHING = 64 * 1024  # bytes; a spec of a usual node has a few thousand
 _FEW = 16  # files
 _SETTLED = 60.0  # seconds; a younger temporary file may be in the making
-_MISNAMED = (".yml", ".json5", ".jsonc")
+_MISNAMED = {".yml": ".yaml", ".json5": ".json", ".jsonc": ".json"}
 _FOREIGN_LABELS = ("tmp_t", "home_t", "unlabeled_t", "default_t", "file_t")
 
 
@@ -78,6 +78,8 @@ def _of_file(path: str) -> Iterator[Finding]:
         status = os.stat(path)
     except OSError:
         return  # gone, or the check of specs says so
+    if not stat.S_ISREG(status.st_mode):
+        return  # the same; and what a link leads to may be of everybody by right, as /dev/zero is
     yield from writers(path, status, "give containers any device")
     if not status.st_mode & stat.S_IROTH:
         yield warn(path, f"rootless runtimes cannot read it (mode {mode(status)})", command("chmod", "0644", path))
@@ -111,12 +113,17 @@ def _of_name(entry: os.DirEntry[str]) -> Iterator[Finding]:
         if name.endswith(EXTENSIONS) or any(one.lower().endswith(EXTENSIONS) for one in os.listdir(entry.path)):
             yield warn(entry.path, "is a directory, and runtimes look into none", "move its specs one level up")
     elif lower.endswith((*EXTENSIONS, *_MISNAMED)) and not name.endswith(EXTENSIONS):
-        right = f"{os.path.splitext(entry.path)[0]}.{'yaml' if lower.endswith('.yml') else lower[-4:].lstrip('.')}"
-        yield warn(
-            entry.path, "no runtime reads a file of this name: only .json and .yaml", command("mv", entry.path, right)
-        )
+        yield warn(entry.path, "no runtime reads a file of this name: only .json and .yaml", _rename(entry.path))
     elif _is_leftover(entry):
         yield warn(entry.path, "is a temporary file of a writer that was killed", command("rm", entry.path))
+
+
+def _rename(path: str) -> str:
+    stem, extension = os.path.splitext(path)
+    right = stem + _MISNAMED.get(extension.lower(), extension.lower())
+    if os.path.lexists(right):
+        return f"remove it, or the {os.path.basename(right)} beside it that is read"
+    return command("mv", path, right)
 
 
 def _is_leftover(entry: os.DirEntry[str]) -> bool:

@@ -211,6 +211,32 @@ def test_selinux(patient: Patient, enforce: str | None, fact: str) -> None:
     assert fact in found.fact
 
 
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("a.yml", "a.yaml"),
+        ("a.YML", "a.yaml"),
+        ("a.Yaml", "a.yaml"),
+        ("a.JSON", "a.json"),
+        ("a.json5", "a.json"),
+        ("a.JSONC", "a.json"),
+    ],
+)
+def test_a_wrong_name_is_mended_and_never_over_another_file(patient: Patient, name: str, right: str) -> None:
+    path = patient.other("{}", name)
+    assert [one.advice for one in patient.complaints("file-names")] == [f"mv {path} {path.with_name(right)}"]
+    patient.other("{}", right)
+    assert [one.advice for one in patient.complaints("file-names")] == [
+        f"remove it, or the {right} beside it that is read"
+    ]
+
+
+def test_no_link_to_a_device_is_taken_for_a_spec_of_everybody(patient: Patient) -> None:
+    (patient.low / "zero.json").symlink_to("/dev/zero")
+    assert patient.complaints("spec-files") == []
+    assert [one.verdict for one in patient.complaints("specs")] == ["fail"]
+
+
 @pytest.mark.root
 def test_a_directory_that_may_not_be_looked_into_hides_no_other_name(patient: Patient) -> None:
     (patient.low / "secret").mkdir(mode=0o700)

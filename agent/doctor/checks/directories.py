@@ -23,7 +23,8 @@ _ALMOST_NOTHING = 64 * 1024  # bytes; a spec of a usual node has a few thousand
 _FEW = 16  # files
 _SETTLED = 60.0  # seconds; a younger temporary file may be in the making
 _MISNAMED = {".yml": ".yaml", ".json5": ".json", ".jsonc": ".json"}
-_FOREIGN_LABELS = ("tmp_t", "home_t", "unlabeled_t", "default_t", "file_t")
+_FOREIGN_LABELS = {"unlabeled_t", "default_t", "file_t"}
+_FOREIGN_ENDS = ("tmp_t", "home_t")  # user_tmp_t, admin_home_t
 
 
 def spec_dirs(node: Node) -> Iterator[Finding]:
@@ -211,7 +212,8 @@ def of_labels(labels: dict[str, str]) -> Iterator[Finding]:
     """Name the files whose label tells that they were made elsewhere and moved here, where none may read them."""
     foreign: dict[str, list[str]] = {}
     for path, label in labels.items():
-        if (type_ := f"{label}:::".split(":")[2]).endswith(_FOREIGN_LABELS):
+        type_ = f"{label}:::".split(":")[2]
+        if type_ in _FOREIGN_LABELS or type_.endswith(_FOREIGN_ENDS):
             foreign.setdefault(type_, []).append(path)
     for type_, paths in sorted(foreign.items()):
         places = sorted({path if os.path.isdir(path) else os.path.dirname(path) for path in paths})

@@ -187,6 +187,8 @@ def test_a_temporary_file_that_is_being_written_is_no_leftover(patient: Patient)
         ({"/etc/cdi": ""}, []),
         ({"/etc/cdi": "system_u:object_r:etc_t:s0"}, []),
         ({"/etc/cdi": "system_u:object_r:container_var_run_t:s0"}, []),
+        ({"/etc/cdi/a.json": "system_u:object_r:container_file_t:s0"}, []),
+        ({"/etc/cdi/a.json": "system_u:object_r:unlabeled_t:s0"}, ["restorecon -Rv /etc/cdi"]),
         ({"/etc/cdi/a.json": "unconfined_u:object_r:user_home_t:s0"}, ["restorecon -Rv /etc/cdi"]),
         ({"/etc/cdi/a.json": "unconfined_u:object_r:user_tmp_t:s0"}, ["restorecon -Rv /etc/cdi"]),
         ({"/x/a.json": "u:r:tmp_t:s0", "/y/b.json": "u:r:tmp_t:s0"}, ["restorecon -Rv /x /y"]),

@@ -169,16 +169,23 @@ def writable(node: Node) -> Iterator[Finding]:
     for path in dict.fromkeys((node.spec_dir, node.state_dir)):
         if path == node.spec_dir and not os.path.isdir(path):
             continue  # the check of spec directories says so
+        yield from _of_others(path, node)
         yield _of_writing(path)
+
+
+def _of_others(path: str, node: Node) -> Iterator[Finding]:
+    """Name who else can write our state; that of the spec directory, the check of those says."""
+    if path == node.spec_dir or not os.path.isdir(path):
+        return
+    status = os.stat(path)
+    if not status.st_mode & stat.S_ISVTX:
+        yield from writers(path, status, "change what --revert puts back")
 
 
 def _of_writing(path: str) -> Finding:
     place = _nearest(path)
     if not os.path.isdir(place):
         return fail(path, f"cannot be made: {place} is no directory", f"move {place} away")
-    status = os.stat(place)
-    if place == path and status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-        return fail(path, f"everybody can write it (mode {mode(status)})", command("chmod", "go-w", path))
     if os.access(place, os.W_OK | os.X_OK):
         return ok(path, "can be written" if place == path else "is not there, and is made when it is needed")
     if os.geteuid() != 0:

@@ -133,7 +133,14 @@ def a_file_for_the_state_directory(patient: Patient) -> Planted:
     patient.state.rename(patient.top / "away")
 
 
-@FAULTS.plant("writable", "fail", "everybody can write it", advice="chmod go-w")
+@FAULTS.plant("writable", "fail", "belongs to user 65534", advice="chown root", root=True)
+def a_state_directory_of_somebody(patient: Patient) -> Planted:
+    patient.state.mkdir()
+    os.chown(patient.state, 65534, -1)
+    follow((yield patient.state))
+
+
+@FAULTS.plant("writable", "fail", "others can write it (mode 0777)", advice="chmod go-w")
 def a_state_directory_of_everybody(patient: Patient) -> Planted:
     patient.state.mkdir()
     patient.state.chmod(0o777)

@@ -18,28 +18,35 @@ if TYPE_CHECKING:
 
 _TYPES = {stat.S_IFBLK: "b", stat.S_IFCHR: "c", stat.S_IFIFO: "p"}
 _WORDS = {stat.S_IFDIR: "a directory", stat.S_IFREG: "a plain file", stat.S_IFSOCK: "a socket"}
-_KINDS = {"b": "block", "c": "character", "u": "character", "p": "FIFO"}
+_KINDS = {"b": "block", "c": "character", "u": "unbuffered character", "p": "FIFO"}
 _RUNTIME_MODE = 0o666  # what OCI runtimes make nodes with where the spec names no mode
 _NEEDED = {"r": 4, "w": 2}
 _HOOK = "run as a hook"
 
 
 class Part(NamedTuple):
-    """The edits of a device, or of a whole spec, and what to call them; ``ours``: they stand in a spec of ours."""
+    """The edits of a device, or of a whole spec, and what to call them; ``ours``: they stand in a spec of ours.
+
+    ``groups`` are those that the container's process gets: a spec's own reach every device of it.
+    """
 
     file: str
     title: str
     edits: ContainerEdits
     ours: bool
+    groups: tuple[int, ...]
 
 
 def parts(node: Node) -> Iterator[Part]:
     """Yield the edits of all valid specs."""
     for file, spec in valid(node.specs.registry):
         own = ours(os.path.basename(file.path))
-        yield Part(file.path, spec.kind, spec.container_edits, own)
+        common = spec.container_edits
+        yield Part(file.path, spec.kind, common, own, tuple(common.additional_gids))
         for device in spec.devices:
-            yield Part(file.path, f"{spec.kind}={device.name}", device.container_edits, own)
+            edits = device.container_edits
+            groups = (*common.additional_gids, *edits.additional_gids)
+            yield Part(file.path, f"{spec.kind}={device.name}", edits, own, groups)
 
 
 def _host_path(one: DeviceNode) -> str:
@@ -49,6 +56,11 @@ def _host_path(one: DeviceNode) -> str:
 def _is_fixed(one: DeviceNode) -> bool:
     """Tell whether a spec gives the number itself, so that the runtime does not look the node up."""
     return one.type not in {"", "p"} and one.major != 0
+
+
+def _is_looked_up(one: DeviceNode) -> bool:
+    """Tell whether the runtime looks at the host's node; a FIFO it makes anew."""
+    return one.type != "p" and not _is_fixed(one)
 
 
 def present(node: Node) -> Iterator[Finding]:
@@ -69,19 +81,25 @@ def _of_presence(node: Node, part: Part, one: DeviceNode) -> Iterator[Finding]:
     path = _host_path(one)
     live = node.look(path)
     if live is None:
-        yield from _missing(part, path, fixed=_is_fixed(one))
+        if one.type != "p":
+            yield from _missing(part, path, fixed=_is_fixed(one))
         return
     type_ = stat.S_IFMT(live.st_mode)
     if type_ == stat.S_IFLNK:
-        if not _is_fixed(one):
+        if _is_looked_up(one):
             yield fail(path, f"is a link, which runtimes do not follow: {part.title} cannot be given",
                        f"name its target in {part.file}: {os.path.realpath(path)}")  # fmt: skip
     elif type_ not in _TYPES:
         yield fail(path, f"is {_WORDS.get(type_, 'no device node')}, not a device node: {part.title} cannot be given",
                    f"remove it: {command('rm', '-d', path)}, and have its driver make the node")  # fmt: skip
-    elif one.type and one.type.replace("u", "c") != _TYPES[type_]:
+    elif one.type and _said(one) != _TYPES[type_]:
         yield fail(path, f"is a {_KINDS[_TYPES[type_]]} device, and {part.title} says {_KINDS[one.type]}",
                    f'correct "type" in {part.file}, or leave it out')  # fmt: skip
+
+
+def _said(one: DeviceNode) -> str:
+    """Return the type as a runtime compares it: "u" is "c", unless it looks the node up, which is never a "u" then."""
+    return one.type if _is_looked_up(one) else one.type.replace("u", "c")
 
 
 def _missing(part: Part, path: str, *, fixed: bool) -> Iterator[Finding]:
@@ -102,13 +120,24 @@ def numbers(node: Node) -> Iterator[Finding]:
 
 def _of_number(node: Node, part: Part, one: DeviceNode) -> Iterator[Finding]:
     path = _host_path(one)
-    live = node.look(path)
-    if live is None or not _is_fixed(one) or stat.S_IFMT(live.st_mode) not in _TYPES:
+    if not _is_fixed(one) or node.look(path) is None:
+        return
+    try:
+        live = os.stat(path)  # of a link, what it leads to is meant
+    except FileNotFoundError:
+        return
+    if stat.S_IFMT(live.st_mode) not in _TYPES:
         return
     now = os.major(live.st_rdev), os.minor(live.st_rdev)
     if now != (one.major, one.minor):
         yield fail(path, f"is device {now[0]}:{now[1]}, and {part.title} gives {one.major}:{one.minor}, another one",
-                   f"leave type, major and minor out of {part.file}, or have it made anew")  # fmt: skip
+                   f"{_unfixed(path)} in {part.file}, or have it made anew")  # fmt: skip
+
+
+def _unfixed(path: str) -> str:
+    """Say how to have the runtime look a node up, which follows no link."""
+    alone = "leave type, major and minor out"
+    return f"name the target, {os.path.realpath(path)}, and {alone}" if os.path.islink(path) else alone
 
 
 def access(node: Node) -> Iterator[Finding]:
@@ -128,7 +157,7 @@ def _of_access(_: Node, part: Part, one: DeviceNode) -> Iterator[Finding]:
     triples = [file_mode & 7]
     if one.uid is None:
         triples.append(file_mode >> 6 & 7)
-    if one.gid is None or one.gid in part.edits.additional_gids:
+    if one.gid is None or one.gid in part.groups:
         triples.append(file_mode >> 3 & 7)
     if not any(triple & needed == needed for triple in triples):
         yield warn(one.path, f"{part.title} gives it to user {one.uid or 0} and group {one.gid or 0} alone "

@@ -68,6 +68,24 @@ def a_character_node_for_a_block_node(patient: Patient) -> Planted:
     patient.edit(patient.low / "other.json", '"type": "b", ', "")
 
 
+@FAULTS.plant("numbers", "fail", "is device 1:5, and beta.org/card=a gives 1:3", advice="name the target", root=True)
+def a_number_that_is_not_that_of_a_link_s_target(patient: Patient) -> Planted:
+    path = patient.with_node(type="c", major=1, minor=3, permissions="rw")
+    target = path.with_name("target")
+    zero(target)
+    path.symlink_to(target)
+    yield path
+    patient.other(spec("beta.org/card", "a", deviceNodes=[{"path": str(target), "permissions": "rw"}]))
+
+
+@FAULTS.plant("nodes", "fail", "is a character device, and beta.org/card=a says unbuffered", advice='"type"', root=True)
+def a_type_that_no_runtime_finds(patient: Patient) -> Planted:
+    path = patient.with_node(type="u", permissions="rw")
+    zero(path)
+    yield path
+    patient.edit(patient.low / "other.json", '"type": "u", ', "")
+
+
 @FAULTS.plant("numbers", "fail", "is device 1:5, and beta.org/card=a gives 1:3", advice="leave type, major", root=True)
 def a_number_that_is_another_device_now(patient: Patient) -> Planted:
     path = patient.with_node(type="c", major=1, minor=3, permissions="rw")
@@ -172,13 +190,16 @@ def test_what_is_no_fault(patient: Patient) -> None:
     tmpfs = {"hostPath": "tmpfs", "containerPath": "/scratch", "type": "tmpfs"}
     nodes = [
         {"path": "/dev/null", "permissions": "rw"},
-        {"path": "/dev/acme", "hostPath": "/dev/zero", "type": "u"},
+        {"path": "/dev/acme", "hostPath": "/dev/zero", "type": "u", "major": 1, "minor": 5},
+        {"path": "/dev/fifo", "type": "p"},  # which the runtime makes
+        {"path": "/dev/port", "hostPath": "/dev/null", "uid": 0, "gid": 44, "fileMode": 0o660},
         {"path": "/dev/full", "type": "c", "major": 1, "minor": 7, "fileMode": 0o666, "uid": 0, "gid": 0},
         {"path": "/dev/random", "fileMode": 0o660},
         {"path": "/dev/urandom", "fileMode": 0o640, "gid": 0, "permissions": "rw"},
         {"path": "/dev/tty", "fileMode": 0o440, "permissions": "r", "uid": 0},
     ]
-    patient.other(spec("beta.org/card", "a", deviceNodes=nodes, mounts=[tmpfs]))
+    document = spec("beta.org/card", "a", version="0.7.0", deviceNodes=nodes, mounts=[tmpfs])
+    patient.other(document | {"containerEdits": {"additionalGids": [44]}})
     for check in ("specs", "nodes", "numbers", "access", "mounts"):
         assert patient.complaints(check) == [], check
 

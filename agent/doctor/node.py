@@ -19,6 +19,7 @@ from cdi.errors import CDIError
 from cdi.specdirs import DEFAULT_DIRECTORIES, SpecDirs
 
 if TYPE_CHECKING:
+    from agent.doctor.findings import Verdict
     from agent.doctor.record import Record
     from agent.doctor.runtimes import Runtime
     from agent.holding import Holder
@@ -117,6 +118,16 @@ class Node:
         """The container runtimes here."""
         settings = self.settings
         return tuple(runtimes.found(self.spec_dir, self.state_dir, settings.containerd.config if settings else None))
+
+    def verdict_on(self, lacking: Runtime) -> Verdict:
+        """Return how bad it is that a runtime offers none of our devices: beside the kubelet's one may do without."""
+        alone = len(self.runtimes) == 1
+        return "fail" if alone or lacking.name in runtimes.OF_KUBELETS else "warn"
+
+    def serves_docker(self, one: Runtime) -> bool:
+        """Tell whether a containerd is there for Docker alone, which does CDI itself."""
+        beside = any(other.name == "docker" for other in self.runtimes)
+        return one.name == "containerd" and beside and not self.kubelet_runs
 
     @Once
     def kubelet_runs(self) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cdi.errors import Problem
 
 PROGRAMS = {"containerd": "containerd", "crio": "crio", "docker": "dockerd", "podman": "podman"}
+OF_KUBELETS = ("containerd", "crio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

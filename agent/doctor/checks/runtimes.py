@@ -14,13 +14,12 @@ from cdi.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.doctor.findings import Verdict
     from agent.doctor.node import Node
     from agent.doctor.runtimes import Runtime
     from agent.setup.targets import Seen
 
-_OF_KUBELETS = ("containerd", "crio")
 _SWITCHES = {"enable_cdi", "cdi"}  # the last words of the keys that switch CDI on
+_FATES = {"docker": "its containers stop, unless live-restore is set"}  # of containers when a daemon is restarted
 
 
 def files(node: Node) -> Iterator[Finding]:
@@ -34,7 +33,7 @@ def files(node: Node) -> Iterator[Finding]:
 def daemons(node: Node) -> Iterator[Finding]:
     """Tell whether each running daemon has CDI on for our directory: a file alone has no effect before a restart."""
     for one in node.runtimes:
-        if one.seen is not None and not (one.name == "containerd" and _serves_docker(node)):
+        if one.seen is not None and not node.serves_docker(one):
             yield _of_daemon(one, one.seen, node)
 
 
@@ -48,7 +47,7 @@ def _of_files(one: Runtime, node: Node) -> Finding:
         return ok(one.title, f"its configuration has CDI on for {node.spec_dir}")
     off = any(key.path[-1] in _SWITCHES for change in answer.changes for key in change.keys)
     fact = "its configuration leaves CDI off" if off else f"its configuration does not name {node.spec_dir}"
-    return Finding(one.title, _bad(one, node), fact, f"{_setup(one, node)}; then {_restart(one)}")
+    return Finding(one.title, node.verdict_on(one), fact, _set_up(one, node))
 
 
 def _not_told(one: Runtime) -> Finding:
@@ -60,10 +59,10 @@ def _not_told(one: Runtime) -> Finding:
 
 
 def _blocked(one: Runtime, problem: Problem, node: Node) -> Finding:
-    if one.name == "containerd" and _serves_docker(node):
+    if node.serves_docker(one):
         return ok(one.title, "it serves Docker, which does CDI itself")
     fact = f"{problem.where}: {problem.message}".removeprefix(": ")
-    return Finding(one.title, _bad(one, node), fact, problem.hint.removesuffix("; nothing was changed"))
+    return Finding(one.title, node.verdict_on(one), fact, problem.hint.removesuffix("; nothing was changed"))
 
 
 def _of_daemon(one: Runtime, seen: Seen | NoAnswerError, node: Node) -> Finding:
@@ -71,20 +70,22 @@ def _of_daemon(one: Runtime, seen: Seen | NoAnswerError, node: Node) -> Finding:
     if isinstance(seen, NoAnswerError):
         return _silent(one, subject, seen, node)
     if not seen.enabled:
-        return Finding(subject, _bad(one, node), "runs without CDI: containers start without their devices",
+        return Finding(subject, node.verdict_on(one), "runs without CDI: containers start without their devices",
                        _mend(one, node))  # fmt: skip
     if not lists(seen.spec_dirs, node.spec_dir):
         read = ", ".join(seen.spec_dirs) or "no directory"
-        return Finding(subject, _bad(one, node), f"reads {read}, not {node.spec_dir}", _mend(one, node))
+        return Finding(subject, node.verdict_on(one), f"reads {read}, not {node.spec_dir}", _mend(one, node))
     return ok(subject, f"runs with CDI on, and reads {node.spec_dir}")
 
 
 def _silent(one: Runtime, subject: str, error: NoAnswerError, node: Node) -> Finding:
     if error.absent:
         advice = 'take "cri" out of disabled_plugins in its configuration, and restart it'
-        return Finding(subject, _bad(one, node), str(error), advice)
-    if error.unable or os.geteuid() != 0:
-        return Finding(subject, "warn", f"could not be asked: {error}", "run this as root", hidden=os.geteuid() != 0)
+        return Finding(subject, node.verdict_on(one), str(error), advice)
+    if os.geteuid() != 0:
+        return Finding(subject, "warn", f"could not be asked: {error}", "run this as root", hidden=True)
+    if error.unable:
+        return warn(subject, f"could not be asked: {error}", "see to that, and run this again")
     return fail(subject, f"runs, and gives no answer: {error}", f"see its log, and {_restart(one)}")
 
 
@@ -95,22 +96,14 @@ def _mend(one: Runtime, node: Node) -> str:
         return answer.blocked.hint.removesuffix("; nothing was changed")
     if answer is not None and not answer.changes:
         return f"its files are right: {_restart(one)} to have them read"
-    return f"{_setup(one, node)}; then {_restart(one)}"
+    return _set_up(one, node)
 
 
-def _bad(one: Runtime, node: Node) -> Verdict:
-    """Return how bad it is for a runtime to have no CDI: one that is there beside the kubelet's may do without."""
-    return "fail" if one.name in _OF_KUBELETS or len(node.runtimes) == 1 else "warn"
-
-
-def _serves_docker(node: Node) -> bool:
-    return not node.kubelet_runs and any(one.name == "docker" for one in node.runtimes)
-
-
-def _setup(one: Runtime, node: Node) -> str:
+def _set_up(one: Runtime, node: Node) -> str:
     config = ("--config", one.config) if one.config else ()
-    return f"run {node.command('setup', one.name, *config)}"
+    advice = f"run {node.command('setup', one.name, *config)}"
+    return advice if one.name == "podman" else f"{advice}; then {_restart(one)}"  # which is no daemon
 
 
 def _restart(one: Runtime) -> str:
-    return f"restart it (systemctl restart {one.name}; containers live on)"
+    return f"restart it (systemctl restart {one.name}; {_FATES.get(one.name, 'containers live on')})"

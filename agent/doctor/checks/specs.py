@@ -114,7 +114,7 @@ def _rivals(
 def readable(node: Node) -> Iterator[Finding]:
     """Name the specs that are newer than a runtime here reads, so that it offers none of their devices."""
     for runtime in node.runtimes:
-        if limit := runtime.limit:
+        if (limit := runtime.limit) and not node.serves_docker(runtime):
             yield from or_ok(
                 _too_new(node, runtime, limit), runtime.title, f"reads every spec here (up to CDI {limit})"
             )
@@ -130,4 +130,5 @@ def _too_new(node: Node, runtime: Runtime, limit: str) -> Iterator[Finding]:
             advice = f'set max_cdi_version = "auto" or "{limit}" in [agent], and run {node.command("--once")}'
         elif versions.order(needed) <= versions.order(limit):
             advice = f'declare cdiVersion "{needed}" in it, which is all it needs'
-        yield fail(file.path, f"is of CDI {spec.version}, and {runtime.title} reads at most {limit}", advice)
+        fact = f"is of CDI {spec.version}, and {runtime.title} reads at most {limit}"
+        yield Finding(file.path, node.verdict_on(runtime), fact, advice)

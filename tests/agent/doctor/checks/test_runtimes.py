@@ -4,20 +4,26 @@ import os
 import signal
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.doctor.checks.runtimes import daemons, files
+from agent.doctor.checks.specs import readable
 from agent.doctor.examination import examine
-from agent.doctor.runtimes import PROGRAMS, runs
+from agent.doctor.runtimes import PROGRAMS, Runtime, runs
+from agent.plan import Write
+from agent.runtimes.answers import Answer, FileChange, KeyChange, Row
 from agent.setup import programs
+from agent.setup.cri import NoAnswerError
 from tests.agent.doctor.patient import Patient, follow, put, spec
 from tests.real.containerd import Containerd, default_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agent.doctor.findings import Finding
+    from agent.doctor.node import Node
 
 CHECKS = ("runtimes", "daemons", "cdi-version")
 BARE = 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  max_concurrent_downloads = 7 # ours\n'
@@ -153,3 +159,46 @@ def test_a_node_without_any_runtime_is_told_so(patient: Patient) -> None:
     (found,) = patient.findings("runtimes")
     assert (found.verdict, found.fact) == ("ok", "there is none here: containerd, crio, docker, podman")
     assert patient.findings("daemons") == []
+
+
+def runtime(name: str, version: str = "", **more: Any) -> Runtime:
+    """A runtime whose files leave CDI off."""
+    change = FileChange(Write("x", b"", None), (KeyChange(("features", "cdi"), "true"),))
+    return Runtime(name=name, answer=Answer((Row("version", version),), (change,)), **more)
+
+
+def found_with(patient: Patient, check: Callable[[Node], Iterator[Finding]], *runtimes: Runtime) -> list[Finding]:
+    node = patient.node()
+    vars(node).update(runtimes=runtimes, kubelet_runs=False)
+    return list(check(node))
+
+
+@pytest.mark.parametrize(
+    ("name", "advised"),
+    [
+        ("containerd", "; then restart it (systemctl restart containerd; containers live on)"),
+        ("docker", "; then restart it (systemctl restart docker; its containers stop, unless live-restore is set)"),
+        ("podman", "setup podman"),
+    ],
+)
+def test_what_a_restart_costs_is_said_where_there_is_a_daemon(patient: Patient, name: str, advised: str) -> None:
+    (found,) = found_with(patient, files, runtime(name))
+    assert found.verdict == "fail"
+    assert found.advice.endswith(advised)
+
+
+def test_a_spec_too_new_for_a_runtime_beside_the_kubelet_s_fails_nothing(patient: Patient) -> None:
+    patient.other(spec("beta.org/card", "a", version="1.0.0"))
+    podman, old, new = runtime("podman", "4.3"), runtime("containerd", "1.7"), runtime("containerd", "2.1")
+    docker = runtime("docker", "28.2")
+    assert [one.verdict for one in found_with(patient, readable, podman)] == ["fail"]
+    assert [one.verdict for one in found_with(patient, readable, new, podman)] == ["ok", "warn"]
+    assert [one.verdict for one in found_with(patient, readable, old, podman)] == ["fail", "warn"]
+    assert found_with(patient, readable, old, docker) == []  # it serves Docker, which reads specs itself
+
+
+@pytest.mark.root
+def test_root_is_not_told_to_be_root(patient: Patient) -> None:
+    mute = runtime("docker", seen=NoAnswerError("no such thing", unable=True))
+    (found,) = found_with(patient, daemons, mute)
+    assert (found.verdict, found.advice, found.hidden) == ("warn", "see to that, and run this again", False)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cdi-sync")
 _AT_ONCE = 100  # connections accepted before others of the loop get their turn
 _PAUSE = 1.0  # seconds until a connection that could not be accepted is tried again
+_QUIET = 60.0  # seconds without such a connection, after which the next one is told of again
 
 
 class Listener:
@@ -36,18 +37,19 @@ class Listener:
         self._place = place
         self._again: asyncio.TimerHandle | None = None
         self._connecting: set[asyncio.Task[None]] = set()
-        self._closed = False
-        self._short = False
+        self._short = float("-inf")  # when a connection last could not be accepted
         self._loop.add_reader(listening, self._accept)
 
     def close(self) -> None:
         """Accept no more. Connections stay."""
         if self._again:
             self._again.cancel()
-        if not self._closed:
-            self._closed = True
+        if not self._closed():
             self._loop.remove_reader(self._socket)
             self._socket.close()
+
+    def _closed(self) -> bool:
+        return self._socket.fileno() == -1
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
@@ -58,7 +60,6 @@ class Listener:
             except (OSError, MemoryError) as error:  # the socket would be ready for ever: no descriptor is free
                 self._pause(error)
                 return
-            self._short = False
             peer.setblocking(False)
             task = self._loop.create_task(self._connect(peer), name=f"connection at {self._place}")
             self._connecting.add(task)
@@ -66,18 +67,22 @@ class Listener:
 
     async def _connect(self, peer: socket.socket) -> None:
         try:
-            if self._closed:
+            if self._closed():
                 peer.close()
-            else:
-                await self._loop.connect_accepted_socket(self._protocol, peer)
+                return
+            transport, _protocol = await self._loop.connect_accepted_socket(self._protocol, peer)
         except (OSError, MemoryError):
             peer.close()
+            return
+        if self._closed():  # meanwhile: whoever did so knew nothing yet of this connection
+            transport.abort()
 
     def _pause(self, error: OSError | MemoryError) -> None:
-        if not self._short:
+        now = self._loop.time()
+        if now - self._short > _QUIET:
             reason = (getattr(error, "strerror", None) or "out of memory").lower()
             _log.warning("%s: a connection waits: %s; raise the limits of this process", self._place, reason)
-        self._short = True
+        self._short = now
         self._loop.remove_reader(self._socket)
         self._again = self._loop.call_later(_PAUSE, self._resume)
 

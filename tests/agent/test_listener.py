@@ -7,6 +7,8 @@ import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from agent import listener as module
 from agent import sockets
 from agent.listener import Listener
@@ -14,8 +16,6 @@ from agent.listener import Listener
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
-
-    import pytest
 
 
 class Greeting(asyncio.Protocol):
@@ -27,13 +27,26 @@ class Greeting(asyncio.Protocol):
         transport.close()
 
 
-def listening(place: Path, scene: Callable[[Listener], Awaitable[None]]) -> None:
+class Echo(asyncio.Protocol):
+    """Repeats what it hears."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+def listening(
+    place: Path, scene: Callable[[Listener], Awaitable[None]], protocol: type[asyncio.Protocol] = Greeting
+) -> None:
     """Play a scene beside a listener at ``place / "s"``; nothing may go wrong in the loop."""
     faults: list[dict[str, Any]] = []
 
     async def play() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
-        listener = Listener(sockets.listening(str(place / "s"), 100), Greeting, "here")
+        listener = Listener(sockets.listening(str(place / "s"), 100), protocol, "here")
         try:
             await scene(listener)
         finally:
@@ -81,20 +94,37 @@ def test_each_connection_gets_a_protocol_of_its_own(place: Path) -> None:
     listening(place, scene)
 
 
-def test_connections_wait_while_no_descriptor_is_free_which_is_said_once(
+def test_connections_wait_while_no_descriptor_is_free(
     place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PAUSE", 0.05)
 
     async def scene(_listener: Listener) -> None:
-        for times in (1, 2):
-            connections = [caller(place) for _ in range(5)]
-            with no_descriptor():
-                await asyncio.sleep(0.3)
-            assert await asyncio.gather(*map(word, connections)) == [b"hello"] * 5
-            assert caplog.text.count("here: a connection waits: too many open files; raise") == times
+        connections = [caller(place) for _ in range(5)]
+        with no_descriptor():
+            await asyncio.sleep(0.3)
+        assert await asyncio.gather(*map(word, connections)) == [b"hello"] * 5
 
     listening(place, scene)
+    assert "here: a connection waits: too many open files; raise" in caplog.text
+
+
+@pytest.mark.parametrize(("quiet", "told"), [(60.0, 1), (0.0, 3)])
+def test_of_descriptors_that_are_free_now_and_again_is_told_once(
+    place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, quiet: float, told: int
+) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.05)
+    monkeypatch.setattr(module, "_QUIET", quiet)
+
+    async def scene(listener: Listener) -> None:
+        for _ in range(3):
+            connection = caller(place)
+            with no_descriptor():
+                listener._accept()
+            assert await word(connection) == b"hello"
+
+    listening(place, scene)
+    assert caplog.text.count("a connection waits") == told
 
 
 def test_one_that_is_closed_while_connections_wait_is_gone_for_good(
@@ -124,3 +154,17 @@ def test_one_that_is_closed_takes_nobody_and_leaves_no_descriptor(place: Path) -
         assert len(os.listdir("/proc/self/fd")) == before - 6
 
     listening(place, scene)
+
+
+@pytest.mark.parametrize("turns", range(3))  # until it has entered
+def test_one_that_is_closed_while_somebody_enters_hears_nothing_of_him(place: Path, turns: int) -> None:
+    async def scene(listener: Listener) -> None:
+        connection = caller(place)
+        connection.send(b"are you there?")
+        listener._accept()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        listener.close()
+        assert await word(connection) == b""
+
+    listening(place, scene, Echo)

@@ -20,12 +20,24 @@ if TYPE_CHECKING:
 
 _SECONDS = 5.0
 _RESTART = "systemctl restart cdi-sync"
+_KUBELET_SOCKET = "kubelet.sock"
 
 
 def _is_served(node: Node) -> bool:
     """Tell whether there is a kubelet to look at, and it is to be served."""
     wanted = node.kubelet.device_plugin
-    return wanted is not False and (bool(wanted) or _runs(node) or os.path.lexists(node.kubelet.directory))
+    return wanted is not False and (bool(wanted) or _runs(node) or _may_be(node.kubelet.directory))
+
+
+def _may_be(path: str) -> bool:
+    """Tell whether something is there, or may be where this user may not look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _runs(node: Node) -> bool:
@@ -60,7 +72,7 @@ def _of_directory(path: str, status: os.stat_result) -> Iterator[Finding]:
 
 def kubelet_socket(node: Node) -> Iterator[Finding]:
     """Tell whether the kubelet takes connections, at the socket where plugins register."""
-    path = f"{node.kubelet.directory}/kubelet.sock"
+    path = f"{node.kubelet.directory}/{_KUBELET_SOCKET}"
     if not _is_served(node) or not os.path.isdir(node.kubelet.directory):
         return
     try:
@@ -113,9 +125,17 @@ def plugin_sockets(node: Node) -> Iterator[Finding]:
     wanted = len(node.settings.resources) if node.settings else 0
     if node.holder is None or listening >= wanted:
         yield ok(path, f"{listening} of our sockets {'is' if listening == 1 else 'are'} listened at")
+    elif not _is_offered(node):
+        yield ok(path, "the agent makes ours when there is a kubelet")
     else:
         yield fail(path, f"of {count(wanted, 'resource')} the agent serves {listening}",
                    f"see its log, and restart it: {_RESTART}")  # fmt: skip
+
+
+def _is_offered(node: Node) -> bool:
+    """Tell whether an agent has somebody to offer devices to; where a kubelet finds our sockets, it is not awaited."""
+    kubelet = node.kubelet
+    return kubelet.watched or _may_be(f"{kubelet.directory}/{_KUBELET_SOCKET}")
 
 
 def _of_socket(path: str) -> Finding:

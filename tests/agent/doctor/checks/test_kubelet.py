@@ -13,6 +13,7 @@ from agent.doctor.examination import examine
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import KIND, Patient, entry, follow, listen
 from tests.agent.running import Agent, eventually
+from tests.agent.users import as_nobody
 from tests.kubelet.kubelet import Kubelet
 from tests.real import devices
 
@@ -181,6 +182,28 @@ name = "{{sysname}}"
         assert "start the agent" in found["plugin-sockets"].advice
         agent.start()
         eventually(lambda: unwell(patient) == {}, lambda: str(unwell(patient)))
+
+
+@pytest.mark.root
+def test_an_agent_makes_no_sockets_before_there_is_a_kubelet_and_is_not_blamed(patient: Patient) -> None:
+    patient.configure(RESOURCE)
+    directory(patient)
+    with Agent(patient.config, patient.low, patient.top / "log") as agent:
+        agent.wait_ready()
+        assert unwell(patient).keys() == {"kubelet-socket"}
+        assert [one.fact for one in patient.findings("plugin-sockets")] == [
+            "the agent makes ours when there is a kubelet"
+        ]
+
+
+@pytest.mark.root
+def test_a_kubelet_s_directory_that_this_user_may_not_see_is_not_taken_for_none(patient: Patient) -> None:
+    directory(patient)
+    patient.kubelet.parent.chmod(0o700)
+    seen = as_nobody(
+        lambda: " ".join(f"{one.verdict} {one.hidden}" for one in patient.findings("kubelet")), patient.top
+    )
+    assert seen == "warn True"
 
 
 def unwell(patient: Patient) -> dict[str, Finding]:

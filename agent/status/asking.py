@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAME = "agent.sock"
 _PATIENCE = 10.0  # seconds; a pass over ten thousand devices takes less than one
+_STEP = 0.05
 _LIMIT = 256 * 1024 * 1024  # bytes
 
 
@@ -56,11 +57,26 @@ def _answer(directory: str, patience: float) -> bytes:
     answer = bytearray()
     with socket.socket(socket.AF_UNIX) as asking, through(directory) as path:
         asking.settimeout(patience)
-        asking.connect(path)
-        while len(answer) < _LIMIT and (some := asking.recv(1 << 20)):
-            answer += some
+        _connect(asking, path, end)
+        while len(answer) < _LIMIT:
             asking.settimeout(max(0.001, end - time.monotonic()))
+            if not (some := asking.recv(1 << 20)):
+                break
+            answer += some
     return bytes(answer)
+
+
+def _connect(asking: socket.socket, path: str, end: float) -> None:
+    """Connect, and wait for a place in the queue where others ask, too; raises `OSError`, `TimeoutError` at ``end``."""
+    while True:
+        try:
+            asking.connect(path)
+        except BlockingIOError:  # the queue is full: the kernel does not wait where there is a time limit
+            if time.monotonic() > end:
+                raise TimeoutError from None
+            time.sleep(_STEP)
+        else:
+            return
 
 
 def _document(answer: bytes) -> Document:

@@ -207,6 +207,27 @@ def test_one_who_hangs_is_told_within_the_time(tmp_path: Path) -> None:
             ask(str(tmp_path), patience=0.1)
 
 
+def test_where_many_ask_one_waits_for_a_place_in_the_queue(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(tmp_path / NAME))
+        busy.listen(0)
+        first.connect(str(tmp_path / NAME))  # the queue is full
+        with pytest.raises(AskingError, match="does not answer within"):
+            ask(str(tmp_path), patience=0.1)
+
+        def answer() -> None:
+            busy.accept()[0].close()
+            asking = busy.accept()[0]
+            asking.sendall(b'{"agent": {"pid": 1}}')
+            asking.close()
+
+        thread = threading.Timer(0.2, answer)
+        thread.daemon = True
+        thread.start()
+        assert ask(str(tmp_path), patience=30) == SMALL
+        thread.join()
+
+
 @pytest.mark.root
 def test_another_user_is_told_that_he_may_not(tmp_path: Path) -> None:
     def action() -> str:

@@ -93,7 +93,8 @@ def _say_absence(document: Document) -> None:
     state_dir, holder = document["stateDir"], document["holder"]
     if holder:
         say(f"error: no agent answers in {state_dir}, though {holder} keeps {document['specDir']}; "
-            "ask with the --config or --state-dir that it was started with")  # fmt: skip
+            "ask with the --config or --state-dir that it was started with, or see in its log why it cannot "
+            "answer there")  # fmt: skip
         return
     say(f"error: no agent answers in {state_dir}; start one: systemctl start cdi-sync, or cdi-sync in the foreground")
     if any(spec["earlierBoot"] for spec in document["specs"]):

@@ -163,6 +163,18 @@ def test_who_keeps_the_specs_is_named_when_asked_in_the_wrong_place(place: Place
 
 
 @pytest.mark.root
+def test_an_agent_that_cannot_answer_where_it_should_is_pointed_to_by_its_log(place: Place) -> None:
+    place.state_dir.touch()
+    make_node(place.dev / "a", 1, 3)
+    with place.agent() as agent:
+        agent.wait_log("agent.sock: cannot be made")
+        done = place.run()
+    assert done.returncode == 1
+    assert f"though process {agent.process.pid} " in done.stderr
+    assert "see in its log why it cannot answer there" in done.stderr
+
+
+@pytest.mark.root
 def test_after_the_end_no_socket_is_left_and_after_a_kill_one_that_is_no_obstacle(place: Place, agent: Agent) -> None:
     assert agent.end() == 0
     assert not (place.state_dir / "agent.sock").exists()

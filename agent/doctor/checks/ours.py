@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from agent.discovery.udev import UdevDatabase
 from agent.doctor.findings import Finding, fail, of_problem, ok, unseen, warn
 from agent.plan import Write
+from agent.status.asking import AskingError, ask
 from agent.store import LOCK_NAME, SpecDirectory, StoreError
 
 if TYPE_CHECKING:
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
 
     from agent.config.settings import Settings
     from agent.doctor.node import Node
+    from agent.holding import Holder
     from agent.plan import Change
 
 _PATIENCE = 2.0  # seconds that a running agent has to write what has just become so
 _STEP = 0.2
+_ANSWER = 5.0  # seconds
 _START = "systemctl enable --now cdi-sync"
 
 
 def agent(node: Node) -> Iterator[Finding]:
-    """Tell whether an agent runs, and which process it is."""
+    """Tell whether an agent runs, which process it is, and whether it still answers."""
     if node.holder is not None:
-        yield ok("agent", f"is {node.holder}")
+        yield _of_agent(node, node.holder)
     elif node.settings and not any(one.selects for one in node.settings.classes):
         yield ok("agent", "does not run, and nothing here comes and goes: all devices are declared")
     else:
@@ -35,6 +38,16 @@ def agent(node: Node) -> Iterator[Finding]:
     if node.holder is None and os.path.lexists(lock):
         yield warn(lock, "is of an agent that was killed, or of one in a container, which cannot be seen from here",
                    "start the agent, which takes it over; or leave it, it is in nobody's way")  # fmt: skip
+
+
+def _of_agent(node: Node, holder: Holder) -> Finding:
+    try:
+        ask(node.state_dir, _ANSWER)  # where nobody answers, it may have another state directory
+    except AskingError as error:
+        if error.permitted:
+            (problem,) = error.problems
+            return fail("agent", f"is {holder}, and {problem.message}", problem.hint)
+    return ok("agent", f"is {holder}")
 
 
 def sync(node: Node) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -67,6 +68,13 @@ def test_an_agent_is_missed_where_devices_come_and_go_and_named_where_it_runs(pa
         assert f"process {agent.process.pid} (" in found.fact
         assert "cdi-sync --config" in found.fact
         assert patient.complaints("sync") == []
+
+        agent.process.send_signal(signal.SIGSTOP)
+        (hung,) = patient.findings("agent")
+        assert (hung.verdict, hung.fact.endswith("does not answer within 5 s")) == ("fail", True)
+        assert "restart it" in hung.advice
+        agent.process.send_signal(signal.SIGCONT)
+        assert patient.complaints("agent") == []
 
 
 def test_a_spec_of_an_earlier_boot_that_is_true_is_only_told_of(patient: Patient) -> None:

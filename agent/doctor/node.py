@@ -14,6 +14,7 @@ from agent.doctor import record, runtimes
 from agent.doctor.findings import command
 from agent.doctor.once import Once
 from agent.runtimes.answers import lists
+from agent.status.files import boot_time
 from agent.store import SpecDirectory, holder
 from cdi.errors import CDIError
 from cdi.specdirs import DEFAULT_DIRECTORIES, SpecDirs
@@ -141,9 +142,8 @@ class Node:
 
     @Once
     def boot_time(self) -> float:
-        """When the kernel started, in seconds since the epoch."""
-        with open(f"{self.asked.proc}/stat", encoding="ascii") as file:
-            return next(float(line.split()[1]) for line in file if line.startswith("btime "))
+        """When the kernel started, in seconds since the epoch; 0 where nothing tells."""
+        return boot_time(self.asked.proc)
 
     def command(self, *words: str) -> str:
         """Return a command line of ours that is about the same places as this look."""

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from agent.doctor.checks.ours import boot
 from agent.store import SpecDirectory, Writer
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import Patient, follow, put, spec
@@ -82,6 +83,13 @@ def test_a_spec_of_an_earlier_boot_that_is_true_is_only_told_of(patient: Patient
     (found, *_) = patient.findings("boot")
     assert (found.subject, found.verdict) == (str(patient.spec), "ok")
     assert "true to the devices" in found.fact
+
+
+def test_a_boot_that_nobody_knows_the_time_of_is_no_proof(patient: Patient) -> None:
+    (patient.top / "proc").mkdir()
+    (patient.top / "proc/stat").write_text("cpu  1 2 3\n")
+    (found,) = boot(patient.node(proc=str(patient.top / "proc")))
+    assert (found.verdict, "does not tell" in found.fact) == ("warn", True)
 
 
 def test_an_agent_that_does_not_do_its_work_is_named(patient: Patient) -> None:

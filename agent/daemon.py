@@ -164,7 +164,7 @@ class Agent:
         if self.settings.metrics and not self._endpoint:
             from agent.metrics.endpoint import Endpoint  # brings HTTP and Prometheus
 
-            self._endpoint = Endpoint(self._state)
+            self._endpoint = Endpoint(self._state, lambda: self._deafness)
         if self._endpoint:
             self._endpoint.follow(self.settings.metrics)
 

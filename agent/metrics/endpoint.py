@@ -36,11 +36,12 @@ _HINTS = {
 class Endpoint:
     """Serves ``/metrics``, ``/healthz`` and ``/readyz``. To be used in the event loop's thread."""
 
-    def __init__(self, state: Callable[[], State]) -> None:
-        """``state`` is asked for at each request, and for nothing else."""
+    def __init__(self, state: Callable[[], State], deafness: Callable[[], Problem | None]) -> None:
+        """``state``, and why no event tells of devices where that is so, are asked for at each request."""
         self.problem: Problem | None = None
         """Why nobody is served, where that is so."""
         self._state = state
+        self._deafness = deafness
         self._site = Site({"/metrics": self._metrics, "/healthz": self._alive, "/readyz": self._ready})
         self._address: str | None = None
         self._listener: Listener | None = None
@@ -87,14 +88,14 @@ class Endpoint:
         self.problem = problem
 
     def _metrics(self, accept: str) -> Answer:
-        content_type, text = exposition(self._state(), accept)
+        content_type, text = exposition(self._state(), accept, hears=self._deafness() is None)
         return Answer(text, content_type)
 
     def _alive(self, _accept: str) -> Answer:
         return _verdict(health.alive(self._state()))
 
     def _ready(self, _accept: str) -> Answer:
-        return _verdict(health.ready(self._state()))
+        return _verdict(health.ready(self._state(), self._deafness()))
 
 
 def _listening(address: str) -> socket.socket:

@@ -30,10 +30,11 @@ _HEALTH = ("healthy", "unhealthy")
 
 
 class Families(Collector):
-    """The families of one state, and of the process that this is."""
+    """The families of one state, and of the process that this is; ``hears``: whether events tell of devices."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, hears: bool = True) -> None:
         self._state = state
+        self._hears = hears
 
     def collect(self) -> Iterator[Metric]:
         """Yield all families; which ones there are does not depend on the state."""
@@ -51,16 +52,17 @@ class Families(Collector):
         yield from _configuration(state)
         yield from _containerd(state.containerd)
         yield _counter("cdi_sync_events", "What was heard of and could matter", "source", state.counts.events)
+        yield _gauge("cdi_sync_device_events_heard", "Whether events tell of devices", int(self._hears))
         yield from ProcessCollector(registry=None).collect()
 
 
-def exposition(state: State, accept: str) -> tuple[str, bytes]:
+def exposition(state: State, accept: str, *, hears: bool = True) -> tuple[str, bytes]:
     """Return a state as text in the format that an ``Accept`` header asks for: the content type, and the text.
 
     The client library would repeat a version that it does not know in its answer, whatever it is, or fail over it.
     """
     encoder, content_type = choose_encoder(_OPENMETRICS if any(map(_is_openmetrics, accept.split(","))) else "")
-    return content_type, encoder(Families(state))
+    return content_type, encoder(Families(state, hears=hears))
 
 
 def _is_openmetrics(accepted: str) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.status.state import State
+    from cdi.errors import Problem
 
 _GRACE = 60.0  # seconds; the configuration may take that long to read, and no pass is made meanwhile
 
@@ -22,13 +23,20 @@ class Finding:
 
 
 def alive(state: State) -> tuple[Finding, ...]:
-    """Tell whether a restart could help: whoever reads this has been answered by the event loop, so that lives."""
+    """Tell whether a restart could help: whoever reads this has been answered by the event loop, so that lives.
+
+    One that hears of no device is not restarted for it: it tries to hear again with every pass, and where that is in
+    vain a new process would not hear either.
+    """
     return (_passes(state),)
 
 
-def ready(state: State) -> tuple[Finding, ...]:
-    """Tell whether pods can get their devices: specs are true, and the kubelet, where there is one, knows them."""
-    return (*_outcome(state), *_registrations(state))
+def ready(state: State, deafness: Problem | None = None) -> tuple[Finding, ...]:
+    """Tell whether pods can get their devices: specs are true and stay so, and a kubelet that is there knows them.
+
+    ``deafness``: why no event tells of devices, where that is so.
+    """
+    return (*_outcome(state), _hearing(deafness), *_registrations(state))
 
 
 def text(findings: tuple[Finding, ...]) -> str:
@@ -50,6 +58,12 @@ def _outcome(state: State) -> Iterator[Finding]:
         yield Finding(well=False, text="no pass has been made yet")
     else:
         yield Finding(state.last.succeeded, f"last pass: {state.last.sentence}")
+
+
+def _hearing(deafness: Problem | None) -> Finding:
+    if deafness is not None:
+        return Finding(well=False, text=str(deafness))
+    return Finding(well=True, text="events of devices are heard")
 
 
 def _registrations(state: State) -> Iterator[Finding]:

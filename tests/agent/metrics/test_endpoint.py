@@ -154,6 +154,23 @@ def test_health_and_readiness_tell_the_truth(site: Site, agent: Agent) -> None:
         assert "ok: acme.com/thing is registered with the kubelet\n" in fetch(port, "/readyz")[1]
 
 
+@pytest.mark.real
+def test_one_without_libudev_lives_is_not_ready_and_says_why(site: Site) -> None:
+    library = next(Path("/usr/lib").glob("*/libudev.so.1.*"), None)
+    if library is None:
+        pytest.skip("libudev is not installed")
+    site.under = ("unshare", "--mount", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh")
+    port = free_port()
+    serve_at(site, port)
+    with site.agent() as agent:
+        eventually(lambda: fetched(port, "/healthz") is not None)
+        assert fetch(port, "/healthz")[0] == 200
+        status, said = fetch(port, "/readyz")
+        assert (status, "failed: libudev: cannot be used, so no event tells of devices" in said) == (503, True)
+        assert "\ncdi_sync_device_events_heard 0.0\n" in fetch(port, "/metrics")[1]
+        assert agent.end() == 0
+
+
 def test_a_stopped_agent_leaves_no_port_and_one_with_clients_ends_all_the_same(site: Site, agent: Agent) -> None:
     port = free_port()
     serve_at(site, port)

@@ -126,3 +126,9 @@ def test_names_that_a_device_chose_break_no_line() -> None:
 )
 def test_the_format_is_the_one_asked_for_and_no_word_of_who_asks_is_repeated(accept: str, content_type: str) -> None:
     assert exposition(STATE, accept)[0] == f"{content_type}; charset=utf-8"
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_it_is_told_whether_events_are_heard(hears: bool) -> None:
+    _, text = exposition(STATE, "", hears=hears)
+    assert f"\ncdi_sync_device_events_heard {float(hears)}\n" in text.decode()

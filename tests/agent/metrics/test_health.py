@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agent.metrics import health
+from cdi.errors import Problem
 from tests.agent.status.states import STATE
 
 REGISTERED = dataclasses.replace(STATE, resources=STATE.resources[:1])
@@ -29,7 +30,7 @@ def test_a_pass_that_failed_is_a_life_and_no_readiness() -> None:
     assert STATE.last is not None
     failed = dataclasses.replace(REGISTERED, last=dataclasses.replace(STATE.last, succeeded=False))
     assert all(one.well for one in health.alive(failed))
-    assert [one.well for one in health.ready(failed)] == [False, True]
+    assert [one.well for one in health.ready(failed)] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,10 @@ def test_it_is_ready_when_the_kubelet_knows_of_all(state: Any, ready: bool) -> N
 
 def test_what_is_missing_is_named() -> None:
     assert "failed: acme.com/x is not registered with the kubelet: it refuses\n" in health.text(health.ready(STATE))
+
+
+def test_one_that_hears_of_no_device_lives_and_is_not_ready() -> None:
+    deafness = Problem("libudev", "cannot be used", "install it")
+    assert all(one.well for one in health.alive(REGISTERED))
+    assert [one.well for one in health.ready(REGISTERED, deafness)] == [True, False, True]
+    assert "failed: libudev: cannot be used; install it\n" in health.text(health.ready(REGISTERED, deafness))

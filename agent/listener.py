@@ -30,6 +30,9 @@ class Listener:
             listening: the socket, not blocking; it is closed with the listener.
             protocol: makes the protocol of a connection.
             place: what the log calls the socket.
+
+        Raises:
+            OSError: the loop cannot wait for the socket, which is closed then.
         """
         self._loop = asyncio.get_running_loop()
         self._socket = listening
@@ -38,7 +41,11 @@ class Listener:
         self._again: asyncio.TimerHandle | None = None
         self._connecting: set[asyncio.Task[None]] = set()
         self._short = float("-inf")  # when a connection last could not be accepted
-        self._loop.add_reader(listening, self._accept)
+        try:
+            self._loop.add_reader(listening, self._accept)
+        except BaseException:
+            listening.close()
+            raise
 
     def close(self) -> None:
         """Accept no more. Connections stay."""
@@ -88,4 +95,7 @@ class Listener:
 
     def _resume(self) -> None:
         self._again = None
-        self._loop.add_reader(self._socket, self._accept)
+        try:
+            self._loop.add_reader(self._socket, self._accept)
+        except (OSError, MemoryError) as error:
+            self._pause(error)

@@ -70,7 +70,7 @@ class Endpoint:
         while True:
             try:
                 self._listener = Listener(_listening(address), self._site.connection, address)
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 self._tell(address, error)
             else:
                 break
@@ -79,9 +79,9 @@ class Endpoint:
         self.problem = None
         _log.info("metrics are served at http://%s/metrics", address)
 
-    def _tell(self, address: str, error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
-        hint = _HINTS.get(error.errno or 0, "see to the limits of this process")
+    def _tell(self, address: str, error: OSError | MemoryError) -> None:
+        reason = (getattr(error, "strerror", None) or str(error) or "out of memory").lower()
+        hint = _HINTS.get(getattr(error, "errno", None) or 0, "see to the limits of this process")
         problem = Problem(f"metrics at {address}", f"cannot be served: {reason}", f"{hint}; it is tried again")
         if problem != self.problem:
             _log.warning("%s", problem)

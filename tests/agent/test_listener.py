@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import socket
@@ -168,3 +169,40 @@ def test_one_that_is_closed_while_somebody_enters_hears_nothing_of_him(place: Pa
         assert await word(connection) == b""
 
     listening(place, scene, Echo)
+
+
+def test_a_loop_that_cannot_wait_just_now_is_asked_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.05)
+
+    async def scene(_listener: Listener) -> None:
+        loop = asyncio.get_running_loop()
+        connection = caller(place)
+        add_reader, refused = loop.add_reader, [OSError(errno.ENOSPC, "No space left on device"), MemoryError()]
+
+        def add_reader_later(*arguments: Any) -> None:
+            if refused:
+                raise refused.pop()
+            add_reader(*arguments)
+
+        with no_descriptor():
+            await asyncio.sleep(0.02)
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "add_reader", add_reader_later)
+            await asyncio.sleep(0.3)
+        assert await word(connection) == b"hello"
+
+    listening(place, scene)
+
+
+def test_one_that_cannot_begin_leaves_no_descriptor(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(_listener: Listener) -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
+        made = sockets.listening(str(place / "other"), 1)
+        with pytest.raises(OSError, match="No space left"):
+            Listener(made, Greeting, "there")
+        assert made.fileno() == -1
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    listening(place, scene)

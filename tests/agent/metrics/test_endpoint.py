@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,9 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.metrics.endpoint import Endpoint
 from agent.status.asking import ask
 from tests.agent.metrics.prometheus import fetch, fetched, free_port
 from tests.agent.running import Agent, context_switches, eventually
+from tests.agent.status.states import STATE
 from tests.real.devices import machine
 
 if TYPE_CHECKING:
@@ -39,10 +43,10 @@ def serve_at(site: Site, port: int | None) -> None:
 
 def listening(pid: int) -> set[int]:
     """The TCP ports that a process listens at."""
-    inodes = {
-        os.readlink(f"/proc/{pid}/fd/{one}").removeprefix("socket:[").removesuffix("]")
-        for one in os.listdir(f"/proc/{pid}/fd")
-    }
+    inodes = set()
+    for one in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # a connection that has just ended
+            inodes.add(os.readlink(f"/proc/{pid}/fd/{one}").removeprefix("socket:[").removesuffix("]"))
     lines = [
         line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()
     ]
@@ -84,6 +88,28 @@ def test_an_address_that_is_not_ours_is_told(site: Site, agent: Agent) -> None:
     site.configure(site.a_class(), agent='metrics = "192.0.2.1:9464"')
     agent.wait_log("metrics at 192.0.2.1:9464: cannot be served: cannot assign requested address; name an address")
     assert agent.end() == 0
+
+
+def test_an_address_that_there_is_no_memory_for_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+
+    def refuse(*_: object) -> socket.socket:
+        raise MemoryError
+
+    async def play() -> None:
+        endpoint = Endpoint(lambda: STATE, lambda: None)
+        with monkeypatch.context() as patch:
+            patch.setattr("agent.metrics.endpoint.socket.socket", refuse)
+            endpoint.follow(f"127.0.0.1:{port}")
+            await asyncio.sleep(0.05)
+        assert str(endpoint.problem).endswith("cannot be served: out of memory; see to the limits of this process; "
+                                              "it is tried again")  # fmt: skip
+        await asyncio.to_thread(eventually, lambda: (fetched(port, "/healthz") or "").startswith("ok: "))
+        assert endpoint.problem is None
+        endpoint.stop()
+        await asyncio.sleep(0)
+
+    asyncio.run(play())
 
 
 @pytest.mark.parametrize(("address", "asked"), [("[::1]", ["::1"]), ("[::]", ["::1", "127.0.0.1"])])

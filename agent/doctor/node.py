@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from agent.config.settings import Kubelet, Settings
 from agent.discovery.udev import UdevDatabase
 from agent.doctor import record, runtimes
 from agent.doctor.findings import command
-from agent.doctor.once import Once
+from agent.doctor.once import Once, UnfinishedError
 from agent.runtimes.answers import lists
 from agent.status.files import boot_time
 from agent.store import SpecDirectory, holder
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from cdi.errors import Problem
 
 _STATE_DIR = "/var/lib/cdi-sync"
+ANSWER = 5.0
+"""Seconds in which a file system or an agent is to answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +98,26 @@ class Node:
         return found if lists(found, self.spec_dir) else (*found, self.spec_dir)
 
     @Once
+    def silent(self) -> frozenset[str]:
+        """The directories that checks look into and whose file systems do not answer in time."""
+        places = {*self.directories, self.state_dir, self.kubelet.directory, self.kubelet.sockets}
+        looks = {path: threading.Thread(target=os.path.lexists, args=(f"{path}/.",), daemon=True) for path in places}
+        for look in looks.values():
+            look.start()
+        end = time.monotonic() + ANSWER
+        for look in looks.values():
+            look.join(max(0.0, end - time.monotonic()))
+        return frozenset(path for path, look in looks.items() if look.is_alive())
+
+    def reach(self, *places: str) -> None:
+        """Go no further, with `UnfinishedError`, where one of these directories does not answer."""
+        if not self.silent.isdisjoint(places):
+            raise UnfinishedError
+
+    @Once
     def specs(self) -> SpecDirs:
         """What the spec directories hold, as runtimes read it."""
+        self.reach(*self.directories)
         dirs = SpecDirs(self.directories)
         dirs.refresh()
         return dirs
@@ -107,17 +129,20 @@ class Node:
 
         if self.settings is None:
             return None
+        self.reach(self.spec_dir)
         return Reconciler(SpecDirectory(self.settings.spec_dir), self.udev).run(self.settings, None)
 
     @Once
     def holder(self) -> Holder | None:
         """Who has the lock of our spec directory."""
+        self.reach(self.spec_dir)
         return holder(self.spec_dir, self.asked.proc)
 
     @Once
     def runtimes(self) -> tuple[Runtime, ...]:
         """The container runtimes here."""
         settings = self.settings
+        self.reach(self.state_dir)
         return tuple(runtimes.found(self.spec_dir, self.state_dir, settings.containerd.config if settings else None))
 
     def verdict_on(self, lacking: Runtime) -> Verdict:
@@ -138,6 +163,7 @@ class Node:
     @Once
     def record(self) -> Record | None:
         """What the kubelet has written down. Raises `OSError` and `UnreadableError`."""
+        self.reach(self.kubelet.directory)
         return record.read(self.kubelet.directory)
 
     @Once

@@ -23,6 +23,7 @@ class Check(NamedTuple):
 CHECKS = (
     Check("uevents", kernel.events),
     Check("inotify", kernel.inotify),
+    Check("file-systems", directories.file_systems),
     Check("descriptors", kernel.descriptors),
     Check("udevd", udev.daemon),
     Check("udev-database", udev.database),

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from agent.doctor.findings import Finding, command, fail, mode, ok, or_ok, some, unseen, warn, writers
+from agent.doctor.node import ANSWER
 from agent.runtimes.answers import lists
 from agent.store import passing
 from cdi.specdirs import EXTENSIONS
@@ -21,15 +22,29 @@ if TYPE_CHECKING:
 _OTHERS_ENTER = stat.S_IROTH | stat.S_IXOTH
 _ALMOST_NOTHING = 64 * 1024  # bytes; a spec of a usual node has a few thousand
 _FEW = 16  # files
+_REMOUNT = "see in findmnt which it is and bring its server back, or umount -f -l it and mount it again"
 _SETTLED = 60.0  # seconds; a younger temporary file may be in the making
 _MISNAMED = {".yml": ".yaml", ".json5": ".json", ".jsonc": ".json"}
 _FOREIGN_LABELS = {"unlabeled_t", "default_t", "file_t"}
 _FOREIGN_ENDS = ("tmp_t", "home_t")  # user_tmp_t, admin_home_t
 
 
+def file_systems(node: Node) -> Iterator[Finding]:
+    """Name the directories whose file systems do not answer: what is to be found in them, no other check waits for."""
+    yield from or_ok(
+        (
+            fail(path, f"does not answer within {ANSWER:.0f} s: its file system hangs", _REMOUNT)
+            for path in sorted(node.silent)
+        ),
+        "file systems",
+        "of specs, of state and of the kubelet answer",
+    )
+
+
 def spec_dirs(node: Node) -> Iterator[Finding]:
     """Tell of each spec directory whether runtimes, rootless ones too, can read it and nobody else can write it."""
     for path in node.directories:
+        node.reach(path)
         try:
             status = os.stat(path)
         except FileNotFoundError:
@@ -89,6 +104,7 @@ def _of_file(path: str) -> Iterator[Finding]:
 def names(node: Node) -> Iterator[Finding]:
     """Name what lies in the spec directories and is read by nobody."""
     for directory in node.directories:
+        node.reach(directory)
         try:
             with os.scandir(directory) as entries:
                 found = [finding for entry in entries for finding in _of_entry(entry)]
@@ -138,6 +154,7 @@ def _is_leftover(entry: os.DirEntry[str]) -> bool:
 def space(node: Node) -> Iterator[Finding]:
     """Tell whether there is room to write specs and state, and whether writing is possible at all."""
     for path in dict.fromkeys((node.spec_dir, node.state_dir)):
+        node.reach(path)
         place = _nearest(path)
         try:
             yield of_file_system(path, os.statvfs(place))
@@ -167,6 +184,7 @@ def _nearest(path: str) -> str:
 def writable(node: Node) -> Iterator[Finding]:
     """Tell whether the directory of our specs and that of our state can be written."""
     for path in dict.fromkeys((node.spec_dir, node.state_dir)):
+        node.reach(path)
         if path == node.spec_dir and not os.path.isdir(path):
             continue  # the check of spec directories says so
         yield from _of_others(path, node)

@@ -26,6 +26,7 @@ _KUBELET_SOCKET = "kubelet.sock"
 def _is_served(node: Node) -> bool:
     """Tell whether there is a kubelet to look at, and it is to be served."""
     wanted = node.kubelet.device_plugin
+    node.reach(node.kubelet.directory, node.kubelet.sockets)
     return wanted is not False and (bool(wanted) or _runs(node) or _may_be(node.kubelet.directory))
 
 

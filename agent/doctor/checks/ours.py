@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.discovery.udev import UdevDatabase
 from agent.doctor.findings import Finding, fail, of_problem, ok, unseen, warn
+from agent.doctor.node import ANSWER
 from agent.plan import Write
 from agent.status.asking import AskingError, ask
 from agent.store import LOCK_NAME, SpecDirectory, StoreError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0  # seconds that a running agent has to write what has just become so
 _STEP = 0.2
-_ANSWER = 5.0  # seconds
 _START = "systemctl enable --now cdi-sync"
 
 
@@ -41,8 +41,9 @@ def agent(node: Node) -> Iterator[Finding]:
 
 
 def _of_agent(node: Node, holder: Holder) -> Finding:
+    node.reach(node.state_dir)
     try:
-        ask(node.state_dir, _ANSWER)  # where nobody answers, it may have another state directory
+        ask(node.state_dir, ANSWER)  # where nobody answers, it may have another state directory
     except AskingError as error:
         if error.permitted:
             (problem,) = error.problems

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agent.doctor.checks.directories import of_labels
+from agent.doctor.examination import examine
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import Patient, follow, put, spec
 from tests.agent.users import as_nobody
 from tests.real import devices
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FAULTS = Faults()
@@ -252,3 +256,34 @@ def test_a_directory_that_may_not_be_looked_into_hides_no_other_name(patient: Pa
     patient.other("cdiVersion: 0.5.0\n", "gpu.yml")
     said = as_nobody(lambda: " ".join(one.subject for one in patient.complaints("file-names")), patient.top)
     assert said == f"{patient.low}/gpu.yml {patient.low}/secret"
+
+
+@contextmanager
+def dead(place: Path) -> Iterator[None]:
+    """Mount a file system there whose server never answers."""
+    server = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        options = f"fd={server},rootmode=40755,user_id=0,group_id=0,allow_other"
+        library = ctypes.CDLL(None, use_errno=True)
+        assert library.mount(b"dead", bytes(place), b"fuse", 0, options.encode()) == 0, os.strerror(ctypes.get_errno())
+        try:
+            yield
+        finally:
+            library.umount2(bytes(place), 2)  # MNT_DETACH
+    finally:
+        os.close(server)  # whoever waits for an answer goes on
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("which", ["low", "state", "kubelet"])
+def test_a_dead_file_system_is_named_and_waited_for_once(patient: Patient, which: str) -> None:
+    place: Path = getattr(patient, which)
+    place.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    with dead(place):
+        found = list(examine(patient.node()))
+    assert time.monotonic() - begin < 15  # of which five are the one wait
+    failed = [(line.check, line.finding.subject) for line in found if line.finding.verdict == "fail"]
+    assert failed == [("file-systems", str(place))]
+    assert not [line for line in found if "no answer within" in line.finding.fact]
+    assert patient.complaints("file-systems") == []

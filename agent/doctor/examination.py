@@ -95,9 +95,10 @@ def _run(check: Check, node: Node, findings: list[Finding]) -> None:
 
 
 def _of_store(error: StoreError) -> Finding:
+    """Return what is left of a check that needs a pass; that there can be none is for the check `sync` to fail."""
     problem = error.problem
     hidden = not error.permitted and os.geteuid() != 0
-    return Finding(problem.where, "warn" if hidden else "fail", problem.message, problem.hint, hidden=hidden)
+    return Finding(problem.where, "warn", f"could not be looked at: {problem.message}", problem.hint, hidden=hidden)
 
 
 def leave_nothing_running() -> None:

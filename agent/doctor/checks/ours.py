@@ -53,7 +53,7 @@ def _of_agent(node: Node, holder: Holder) -> Finding:
 
 def sync(node: Node) -> Iterator[Finding]:
     """Tell whether our specs are as a pass would make them now; a running agent gets the time to do it."""
-    if node.outcome is None or node.settings is None:
+    if node.settings is None:
         return
     try:
         changes = _changes(node, node.settings)

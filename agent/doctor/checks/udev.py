@@ -48,7 +48,7 @@ def database(_: Node) -> Iterator[Finding]:
 def of_entries(count: int) -> Finding:
     """Judge the size of udev's database."""
     if count:
-        return ok(_DATA, f"udev knows {count} devices")
+        return ok(_DATA, f"udev knows {count} {'device' if count == 1 else 'devices'}")
     return warn(_DATA, "udev knows no device: udevd has not seen them", "show them to it: udevadm trigger --settle")
 
 

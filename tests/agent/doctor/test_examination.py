@@ -149,6 +149,16 @@ def test_names_of_checks_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_a_spec_directory_that_no_pass_can_use_fails_only_what_is_about_it(patient: Patient) -> None:
+    patient.spec.unlink()
+    patient.low.rmdir()
+    patient.low.touch()
+    found = [line for line in examine(patient.node()) if str(patient.low) in line.finding.subject]
+    failed = {line.check for line in found if line.finding.verdict == "fail"}
+    assert failed == {"spec-dirs", "sync", "specs"}
+    assert "classes" in {line.check for line in found if line.finding.verdict == "warn"}
+
+
 @pytest.mark.root
 def test_an_ordinary_user_is_told_what_could_not_be_looked_at(patient: Patient) -> None:
     secret = patient.other("{}", "secret.json")

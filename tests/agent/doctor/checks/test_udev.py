@@ -29,7 +29,8 @@ def test_udevd_that_does_not_run_and_then_does(patient: Patient, start_udevd: Ca
 
 def test_a_database_without_devices() -> None:
     assert (of_entries(0).verdict, "udevadm trigger" in of_entries(0).advice) == ("warn", True)
-    assert of_entries(3).verdict == "ok"
+    assert (of_entries(1).verdict, of_entries(1).fact) == ("ok", "udev knows 1 device")
+    assert of_entries(3).fact == "udev knows 3 devices"
 
 
 def test_libudev(patient: Patient) -> None:

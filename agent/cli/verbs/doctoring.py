@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agent.cli.terminal import say, table
+from agent.cli.terminal import harmless, say, table
 from agent.cli.verbs import documents
 from agent.doctor.examination import examine, leave_nothing_running
 from agent.doctor.node import Asked, Node
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.doctor.examination import Line
 
 DONE, FAILED, USAGE, NOT_PERMITTED = 0, 1, 2, 4
+_WIDEST = 160  # characters of a subject in the table, which is as wide in all its lines; JSON has the whole
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -60,7 +61,7 @@ def _progress(name: str) -> None:
 def _row(line: Line) -> tuple[str, ...]:
     finding = line.finding
     fact = f"{finding.fact}; {finding.advice}" if finding.advice else finding.fact
-    return finding.verdict, line.check, finding.subject, fact
+    return finding.verdict, line.check, harmless(finding.subject, _WIDEST), fact
 
 
 def _document(line: Line) -> Document:

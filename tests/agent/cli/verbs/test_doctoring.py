@@ -18,6 +18,7 @@ from agent.doctor.runtimes import PROGRAMS, runs
 from agent.setup import programs
 from tests.agent.cli.verbs.node import check
 from tests.agent.doctor.conftest import patient as _patient
+from tests.agent.doctor.patient import spec
 from tests.agent.running import PROGRAM, Agent
 from tests.agent.users import NOBODY, as_nobody
 from tests.real.containerd import default_config
@@ -64,6 +65,15 @@ def test_a_node_that_is_well(patient: Patient) -> None:
     assert lines[0].split() == ["VERDICT", "CHECK", "SUBJECT", "FACT"]
     assert not [line for line in lines if line.startswith("fail")]
     assert re.search(r"^\d+ ok, \d+ warn, 0 fail\n$", done.stderr)
+
+
+def test_a_path_of_thousands_of_characters_makes_no_table_of_that_width(patient: Patient) -> None:
+    path = "/dev/" + 4000 * "x"
+    patient.other(spec("beta.org/card", "a", deviceNodes=[{"path": path}]))
+    lines = [line for line in run(patient).stdout.splitlines() if line.split()[1] == "udevd"]
+    assert all(len(line) < 500 for line in lines)
+    found, _ = document(patient)
+    assert path in {one["subject"] for one in found}
 
 
 @alone

@@ -101,13 +101,14 @@ class Endpoint:
 def _listening(address: str) -> socket.socket:
     """Return a listening socket at an address; where that is all of IPv6, it is all of IPv4, too. Raises `OSError`."""
     host, _, port = address.rpartition(":")
-    six = host.startswith("[")
+    host = host.strip("[]")
+    six = ":" in host
     made = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if six:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        made.bind((host.strip("[]"), int(port)))
+        made.bind((host, int(port)))
         made.listen(CONNECTIONS)
         made.setblocking(False)
     except BaseException:

@@ -112,7 +112,10 @@ def test_an_address_that_there_is_no_memory_for_is_tried_again(monkeypatch: pyte
     asyncio.run(play())
 
 
-@pytest.mark.parametrize(("address", "asked"), [("[::1]", ["::1"]), ("[::]", ["::1", "127.0.0.1"])])
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [("[::1]", ["::1"]), ("[::]", ["::1", "127.0.0.1"]), ("[127.0.0.1]", ["127.0.0.1"])],
+)
 def test_ipv6_is_spoken_and_all_of_it_is_all_of_ipv4_too(
     site: Site, agent: Agent, address: str, asked: list[str]
 ) -> None:

@@ -15,6 +15,7 @@ from agent.reconcile import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agent.config.settings import Resource
     from agent.doctor.node import Node
     from agent.doctor.record import Record
 
@@ -197,14 +198,26 @@ def registered(node: Node) -> Iterator[Finding]:
     if found is None or node.settings is None:
         return
     for one in node.settings.resources:
-        if one.name in found.registered:
-            yield ok(one.name, f"is registered, with {count(len(found.registered[one.name]), 'healthy device')}")
-        elif node.holder is None:
+        healthy = found.registered.get(one.name)
+        here = 0 if one.opens else _present(node, one)  # whether a node opens, only the agent knows
+        again = f"see the agent's log, and restart it: {_RESTART}"
+        if healthy is None and node.holder is None:
             yield warn(one.name, "is not registered: no agent runs", "systemctl enable --now cdi-sync")
-        else:
+        elif healthy is None:
+            yield fail(one.name, "is not registered with the kubelet", again)
+        elif not healthy and here and node.holder is not None:
             yield fail(
-                one.name, "is not registered with the kubelet", f"see the agent's log, and restart it: {_RESTART}"
+                one.name, f"is registered, and the kubelet counts none of {count(here, 'device')} as healthy", again
             )
+        else:
+            yield ok(one.name, f"is registered, with {count(len(healthy), 'healthy device')}")
+
+
+def _present(node: Node, resource: Resource) -> int:
+    """Return how many devices of a resource a pass finds here, with all their nodes."""
+    kinds = {one.kind for one in node.settings.classes if one.resource == resource} if node.settings else set()
+    rendered = node.outcome.classes if node.outcome else ()
+    return sum(offer.present for one in rendered if one.kind in kinds for offer in one.offers)
 
 
 def replayed(node: Node) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 
 from agent.doctor.checks import CHECKS as ALL
 from agent.doctor.examination import examine
+from agent.store import SpecDirectory, Writer
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import KIND, Patient, entry, follow, listen
 from tests.agent.running import Agent, eventually
@@ -182,6 +183,17 @@ name = "{{sysname}}"
         assert "start the agent" in found["plugin-sockets"].advice
         agent.start()
         eventually(lambda: unwell(patient) == {}, lambda: str(unwell(patient)))
+
+
+def test_a_kubelet_that_counts_no_device_of_an_agent_that_runs_is_named(patient: Patient) -> None:
+    patient.configure(RESOURCE)
+    patient.checkpoint({KIND: []})
+    assert patient.complaints("registration") == []  # without an agent that is as it should be
+    with Writer(SpecDirectory(str(patient.low)), create=False):
+        (found,) = patient.complaints("registration")
+        patient.edit(patient.config, "[class.kubernetes]", '[class.kubernetes]\nhealth = "open"')
+        assert patient.complaints("registration") == []
+    assert (found.verdict, found.fact) == ("fail", "is registered, and the kubelet counts none of 1 device as healthy")
 
 
 @pytest.mark.root

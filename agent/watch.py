@@ -16,7 +16,7 @@ from agent.config.places import links
 from agent.host import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Set
 
     from agent.discovery.udev import UdevDatabase
 
@@ -117,24 +117,30 @@ class Uevents:
             monitor.start()
             loop.add_reader(monitor.fileno(), self._drain, monitor, heed)
 
-    def _drain(self, monitor: Any, heed: Callable[[list[Any]], bool]) -> None:
+    def _drain(self, monitor: Any, heed: Callable[[Set[str]], bool]) -> None:
+        """Take what has come, and keep nothing of it but the nodes that went: a burst shall not widen the heap."""
+        removed: set[str] = set()
+        matters = False
         try:
-            events = list(itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE))
-            matters = heed([event for event in events if _node(event) or self._nodeless(event.subsystem or "")])
+            for event in itertools.islice(iter(lambda: monitor.poll(timeout=0), None), _AT_ONCE):
+                node = _node(event)
+                if node or self._nodeless(event.subsystem or ""):
+                    matters = True
+                    if event.action == "remove":
+                        removed.add(node)
         except (OSError, ValueError, Unreadable):  # the queue overflowed, or this is no message: something happened
-            matters = True
-        if matters:
+            self._wake()
+        if matters and heed(removed):
             self._wake()
 
-    def _heed_udev(self, events: list[Any]) -> bool:
-        return bool(events)
+    def _heed_udev(self, _removed: Set[str]) -> bool:
+        return True
 
-    def _heed_kernel(self, events: list[Any]) -> bool:
+    def _heed_kernel(self, removed: Set[str]) -> bool:
         """Where udevd runs, its own event follows when it is done with the device; but what is gone is gone."""
-        removed = [_node(event) for event in events if event.action == "remove"]
         if removed:
-            self._gone(removed)
-        return bool(removed) or (bool(events) and not self._udev.fresh().running)
+            self._gone(filter(None, removed))
+        return bool(removed) or not self._udev.fresh().running
 
 
 def _node(event: Any) -> str:

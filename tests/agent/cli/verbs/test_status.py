@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import json
 import os
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.cli import main
+from agent.cli.verbs.status import directories
 from tests.agent.running import PROGRAM, Agent, eventually, spec_file
 from tests.agent.status.states import faults
 from tests.agent.users import as_nobody
 from tests.real.devices import make_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 KIND = "acme.com/thing"
@@ -215,6 +217,23 @@ def test_a_configuration_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "none.toml cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_read_for_a_configuration(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "config")
+    options = argparse.Namespace(config=str(tmp_path / "config"), spec_dir=None, state_dir=None)
+    assert directories(options) == ("/etc/cdi", "/var/lib/cdi-sync")
+
+
+def test_a_configuration_is_read_as_the_agent_does(tmp_path: Path) -> None:
+    options = argparse.Namespace(config=str(tmp_path / "config"), spec_dir=None, state_dir=None)
+    (tmp_path / "config").write_bytes(b'\xef\xbb\xbf[agent]\r\nstate_dir = "/state"\r\n')
+    assert directories(options) == ("/etc/cdi", "/state")
+    (tmp_path / "config").write_bytes(b'[agent]\nstate_dir = "/state"\n#' + b" " * (4 << 20))
+    assert directories(options) == ("/etc/cdi", "/var/lib/cdi-sync")
+    (tmp_path / "config").write_bytes(b"")
+    assert directories(options) == ("/etc/cdi", "/var/lib/cdi-sync")
 
 
 def test_quiet_says_nothing_but_the_error(place: Place) -> None:

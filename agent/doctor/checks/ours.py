@@ -33,7 +33,8 @@ def agent(node: Node) -> Iterator[Finding]:
     elif node.settings and not any(one.selects for one in node.settings.classes):
         yield ok("agent", "does not run, and nothing here comes and goes: all devices are declared")
     else:
-        yield warn("agent", "does not run: nothing keeps the specs true when devices come and go", _START)
+        yield warn("agent", "does not run: nothing keeps the specs true when devices come and go",
+                   f"{_START}; without systemd, have cdi-sync run by what starts services here")  # fmt: skip
     lock = os.path.join(node.spec_dir, LOCK_NAME)
     if node.holder is None and os.path.lexists(lock):
         yield warn(lock, "is of an agent that was killed, or of one in a container, which cannot be seen from here",

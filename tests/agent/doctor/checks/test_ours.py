@@ -60,7 +60,8 @@ def test_an_agent_is_missed_where_devices_come_and_go_and_named_where_it_runs(pa
         f'[[class]]\nkind = "acme.com/node"\nname = "{{sysname}}"\n  [[class.select]]\n  devnode = "{patient.dev}/*"\n'
     )
     (missed,) = patient.complaints("agent")
-    assert (missed.verdict, missed.advice) == ("warn", "systemctl enable --now cdi-sync")
+    assert missed.verdict == "warn"
+    assert missed.advice.startswith("systemctl enable --now cdi-sync; without systemd, ")
 
     with Agent(patient.config, patient.low, patient.top / "log") as agent:
         agent.wait_ready()

@@ -128,9 +128,10 @@ class Uevents:
                     matters = True
                     if event.action == "remove":
                         removed.add(node)
+            wakes = matters and heed(removed)
         except (OSError, ValueError, Unreadable):  # the queue overflowed, or this is no message: something happened
-            self._wake()
-        if matters and heed(removed):
+            wakes = True
+        if wakes:
             self._wake()
 
     def _heed_udev(self, _removed: Set[str]) -> bool:

@@ -168,6 +168,17 @@ def test_an_agent_without_a_free_descriptor_keeps_what_it_has_and_heals(
     assert agent.end() == 0
 
 
+def test_events_of_devices_while_no_descriptor_is_free_end_nobody(agent: Agent, nodes: Path) -> None:
+    soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+    Path("/sys/class/mem/null/uevent").write_text("change")
+    agent.wait_log("too many open files")
+    make_node(nodes / "b", 1, 5)
+    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    agent.wait_devices(KIND, {"a", "b"})
+    assert agent.end() == 0
+
+
 def test_the_form_of_the_log_changes_with_the_configuration(agent: Agent, config: Path, nodes: Path) -> None:
     config.write_text(f'[agent]\nlog = "json"\n{class_of(nodes, OTHER)}')
     agent.wait_devices(OTHER, {"a"})

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.runtimes import undo
+from agent.runtimes import fate, undo
 from agent.runtimes.answers import Row, Wish, lists
 from agent.runtimes.tomltext import same
 from agent.setup import files, journal, programs
@@ -185,7 +185,7 @@ def _activate(target: Target, options: Options, report: Report, roll_back: objec
     if not options.restart:
         if target.running:
             words = " ".join(command or ("restart", target.unit))
-            report.notes.append(f"restart it to have it read the change: {words}; running containers stay")
+            report.notes.append(f"restart it to have it read the change: {words}; {fate(target.unit)}")
         return
     if command is None:
         report.problems.append(Problem("", "there is no systemd here to restart it with",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.doctor.findings import Finding, fail, ok, warn
 from agent.doctor.runtimes import PROGRAMS
+from agent.runtimes import fate
 from agent.runtimes.answers import lists
 from agent.setup.cri import NoAnswerError
 from cdi.errors import Problem
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from agent.setup.targets import Seen
 
 _SWITCHES = {"enable_cdi", "cdi"}  # the last words of the keys that switch CDI on
-_FATES = {"docker": "its containers stop, unless live-restore is set"}  # of containers when a daemon is restarted
 
 
 def files(node: Node) -> Iterator[Finding]:
@@ -106,4 +106,4 @@ def _set_up(one: Runtime, node: Node) -> str:
 
 
 def _restart(one: Runtime) -> str:
-    return f"restart it (systemctl restart {one.name}; {_FATES.get(one.name, 'containers live on')})"
+    return f"restart it (systemctl restart {one.name}; {fate(one.name)})"

@@ -176,7 +176,7 @@ def found_with(patient: Patient, check: Callable[[Node], Iterator[Finding]], *ru
 @pytest.mark.parametrize(
     ("name", "advised"),
     [
-        ("containerd", "; then restart it (systemctl restart containerd; containers live on)"),
+        ("containerd", "; then restart it (systemctl restart containerd; running containers stay)"),
         ("docker", "; then restart it (systemctl restart docker; its containers stop, unless live-restore is set)"),
         ("podman", "setup podman"),
     ],

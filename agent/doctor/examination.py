@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.doctor.checks import CHECKS
-from agent.doctor.findings import Finding, unseen, warn
+from agent.doctor.findings import Finding, fail, unseen, warn
 from agent.doctor.once import UnfinishedError
 from agent.store import StoreError
 from cdi.errors import MOST
@@ -90,7 +90,7 @@ def _run(check: Check, node: Node, findings: list[Finding]) -> None:
     except OSError as error:
         findings.append(unseen(error.filename or check.name, error))
     except Exception as error:  # noqa: BLE001 - one check's fault must not cost the others
-        findings.append(warn(check.name, f"could not be looked at: {type(error).__name__}: {error}",
+        findings.append(fail(check.name, f"could not be looked at: {type(error).__name__}: {error}",
                              "a fault of cdi-sync: report it"))  # fmt: skip
 
 

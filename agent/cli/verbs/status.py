@@ -39,7 +39,7 @@ def status(options: argparse.Namespace) -> int:
     if options.output == "json":
         documents.show(document, "json")
     elif not options.quiet:
-        _show(document, verbose=options.verbose)
+        _show_any(document, verbose=options.verbose)
     if document["agent"] is None and code == DONE:
         _say_absence(document)
         return FAILED
@@ -111,6 +111,20 @@ def _say_absence(document: Document) -> None:
     if any(spec["earlierBoot"] for spec in document["specs"]):
         say("warning: specs are from an earlier boot, and their nodes may be other devices now; "
             "make them true once: cdi-sync --once")  # fmt: skip
+
+
+def _show_any(document: Document, *, verbose: bool) -> None:
+    """Show what an agent says, also one of another version, as far as it is understood."""
+    try:
+        _show(document, verbose=verbose)
+    except (KeyError, TypeError):
+        from importlib.metadata import version
+
+        theirs, ours = (document.get("agent") or {}).get("version"), version("cdi-sync")
+        if theirs == ours:
+            raise
+        say(f"warning: the agent is of version {theirs}, this program of {ours}, and the rest of its answer is not "
+            "understood; restart the agent, or ask with --output json")  # fmt: skip
 
 
 def _show(document: Document, *, verbose: bool) -> None:

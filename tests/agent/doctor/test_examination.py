@@ -65,7 +65,7 @@ def test_a_check_that_raises_is_a_finding_and_not_the_end() -> None:
         ("it", "ok", False),
         ("/secret", "warn", True),
         ("/disk", "warn", False),
-        ("c", "warn", False),
+        ("c", "fail", False),
         ("it", "ok", False),
     ]
     assert found[3].fact == "could not be looked at: KeyError: 'oops'"

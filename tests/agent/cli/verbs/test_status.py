@@ -13,6 +13,9 @@ import pytest
 
 from agent.cli import main
 from agent.cli.verbs.status import directories
+from agent.status import leftover
+from agent.status.socket import Socket
+from tests.agent.rpc.house import House
 from tests.agent.running import PROGRAM, Agent, eventually, spec_file
 from tests.agent.status.states import faults
 from tests.agent.users import as_nobody
@@ -174,6 +177,21 @@ def test_an_agent_that_cannot_answer_where_it_should_is_pointed_to_by_its_log(pl
     assert done.returncode == 1
     assert f"though process {agent.process.pid} " in done.stderr
     assert "see in its log why it cannot answer there" in done.stderr
+
+
+def test_an_agent_of_another_version_is_shown_as_far_as_it_is_understood(place: Place) -> None:
+    document = leftover.document(str(place.spec_dir), str(place.state_dir), None)
+    document["agent"] = {"version": "0.0.1", "pid": 4711, "started": "2026-01-01T00:00:00Z"}
+    del document["resources"]
+    served = Socket(lambda: document)
+    with House() as house:
+        house.do(lambda: served.look(str(place.state_dir)))
+        try:
+            done = place.run()
+        finally:
+            house.do(served.stop)
+    assert "0.0.1, process 4711, since" in done.stdout
+    assert "warning: the agent is of version 0.0.1, this program of " in done.stderr
 
 
 @pytest.mark.root

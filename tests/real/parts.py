@@ -227,4 +227,5 @@ MACHINE: dict[str, Callable[[], str]] = {
     "devtmpfs": _devtmpfs,
     "zram": _kernel_device("/sys/class/zram-control", "zram"),
     "loop": _kernel_device("/dev/loop-control", "loop"),
+    "fuse": _kernel_device("/dev/fuse", "fuse"),
 }

@@ -14,7 +14,7 @@ from agent.doctor.examination import examine
 from tests.agent.doctor.faults import Fault, Faults, Planted
 from tests.agent.doctor.patient import Patient, follow, put, spec
 from tests.agent.users import as_nobody
-from tests.real import devices
+from tests.real import devices, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -277,6 +277,7 @@ def dead(place: Path) -> Iterator[None]:
 @pytest.mark.root
 @pytest.mark.parametrize("which", ["low", "state", "kubelet"])
 def test_a_dead_file_system_is_named_and_waited_for_once(patient: Patient, which: str) -> None:
+    parts.need("root", "fuse")
     place: Path = getattr(patient, which)
     place.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()

@@ -79,6 +79,30 @@ def parse(path: str, text: str) -> Source:
     raise ConfigError(problem)
 
 
+def glance(path: str) -> dict[str, Any]:
+    """Return the document in a file, whoever may have written it: to look at, not to act on.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no plain file, too large, or not TOML.
+    """
+    with open(path, "rb", opener=_opened) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("not a plain file")
+        content = file.read(SIZE_LIMIT + 1)
+    if len(content) > SIZE_LIMIT:
+        raise ValueError("too large")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open for `open`, waiting for nobody at a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
 def too_deep(path: str) -> Problem:
     """Return the problem of a file with tables in tables in tables."""
     return Problem(path, "is nested too deeply to be a configuration", "write it flat")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
-import stat
 import sys
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from agent import image
 from agent.cli.terminal import harmless, say, table
 from agent.cli.verbs import documents
-from agent.config.files import SIZE_LIMIT
+from agent.config.files import glance
 from agent.config.load import load
 from agent.setup import procedure, runtimes
 from agent.setup.targets import Options, SetupError
@@ -71,12 +68,8 @@ def _configurations(options: argparse.Namespace) -> tuple[str | None, str | None
 
 def _is_ours(path: str, root: str | None) -> bool:
     try:
-        place = image.inside(root, path) if root else path
-        with open(os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return False
-            document = tomllib.loads(file.read(SIZE_LIMIT).decode())
-    except (OSError, ValueError, RecursionError):
+        document = glance(image.inside(root, path) if root else path)
+    except (OSError, ValueError):
         return False
     return not document.keys() & {"plugins", "imports", "disabled_plugins"} and (
         isinstance(document.get("class"), list) or isinstance(document.get("agent"), dict)

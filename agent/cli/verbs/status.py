@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
-import tomllib
 from typing import TYPE_CHECKING
 
 from agent.cli.terminal import harmless, say, table
 from agent.cli.verbs import documents
 from agent.cli.verbs.reading import DONE, FAILED, NOT_PERMITTED
 from agent.config import places
-from agent.config.files import SIZE_LIMIT, ConfigError
+from agent.config.files import ConfigError, glance
 from agent.config.model import Agent
 from agent.status import leftover
 from agent.status.asking import AskingError, ask
@@ -55,25 +53,14 @@ def directories(options: argparse.Namespace) -> tuple[str, str]:
     configured = {"spec_dir": Agent().spec_dir, "state_dir": Agent().state_dir}
     for path in _configuration(options.config):
         try:
-            found = tomllib.loads(_text(path)).get("agent", {})
-        except (OSError, ValueError, RecursionError):
+            found = glance(path).get("agent", {})
+        except (OSError, ValueError):
             say(f"warning: {path} cannot be read, and nothing of it applies here; see cdi-sync config check")
             continue
         if isinstance(found, dict):
             configured |= {key: text for key, text in found.items() if key in configured and _is_path(text)}
     spec_dir, state_dir = (getattr(options, key) or configured[key] for key in ("spec_dir", "state_dir"))
     return os.path.abspath(spec_dir), os.path.abspath(state_dir)
-
-
-def _text(path: str) -> str:
-    """Return a file as a configuration is read, whoever it is of. Raises `OSError` and `ValueError`."""
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # which waits at no FIFO
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("not a regular file")
-        content = file.read(SIZE_LIMIT + 1)
-    if len(content) > SIZE_LIMIT:
-        raise ValueError("too large")
-    return content.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def _configuration(explicit: str | None) -> tuple[str, ...]:

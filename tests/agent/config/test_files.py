@@ -14,6 +14,7 @@ from tests.agent.users import NOBODY, as_nobody
 from tests.real import devices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -242,3 +243,31 @@ WATCHED = " ('/etc/cdi-sync', '/etc/cdi-sync/conf.d')"
 )
 def test_the_standard_files_are_read_in_order(prepare: str, answer: str) -> None:
     assert with_another_etc(prepare) == answer
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.mkdir(),
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path),
+        lambda path: path.write_bytes(b"#" * (files.SIZE_LIMIT + 1)),
+        lambda path: path.write_bytes(b"\xff"),
+        lambda path: path.write_text("[" * 100_000),
+    ],
+    ids=["directory", "pipe", "device", "circle", "large", "bytes", "deep"],
+)
+def test_what_is_no_configuration_is_no_obstacle_to_a_glance(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "file")
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises((OSError, ValueError)):
+        files.glance(str(tmp_path / "file"))
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_glance_looks_at_files_of_everybody(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\xef\xbb\xbf[agent]\r\nspec_dir = '/x'\r\n")
+    path.chmod(0o666)
+    assert files.glance(str(path)) == {"agent": {"spec_dir": "/x"}}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import codecs
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -108,6 +110,8 @@ def test_quiet_says_what_fails_alone(patient: Patient) -> None:
 def test_an_ordinary_user_is_told_so_by_exit_code(patient: Patient) -> None:
     secret = patient.other("{}", "secret.json")
     secret.chmod(0o600)
+    codecs.lookup("ascii")  # nobody may not be let into the directory that Python's own lie in
+    importlib.import_module("ctypes")
 
     def look() -> str:
         out = io.StringIO()

@@ -108,7 +108,7 @@ def read(directory: str) -> list[Step]:
         return []
     try:
         return [_step(directory, entry) for entry in json.loads(data)["steps"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise FileError(
             Problem(os.path.join(directory, "journal.json"), "is damaged",
                     "the originals lie beside it (*.before): put them back by hand, then remove the directory")
@@ -126,4 +126,8 @@ def _step(directory: str, entry: dict[str, object]) -> Step:
     if not isinstance(listed, list) or not isinstance(made, list):
         raise TypeError("no lists")
     keys = tuple(KeyChange(**{**one, "path": tuple(one["path"])}) for one in listed)
+    words = (entry["path"], *made, *(word for key in keys for word in (*key.path, key.after, key.text)))
+    perhaps = (word for key in keys for word in (key.before, key.added) if word is not None)
+    if not all(isinstance(word, str) for word in (*words, *perhaps)):
+        raise TypeError("no text")
     return Step(str(entry["path"]), sides["before"], sides["after"], keys, [str(one) for one in made])

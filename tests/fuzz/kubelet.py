@@ -7,14 +7,10 @@ import atexit
 import base64
 import functools
 import json
-import logging
 import os
 import random
-import shutil
 import socket
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -29,9 +25,7 @@ from agent.rpc.client import call
 from agent.rpc.messages import RpcError, framed
 from agent.rpc.protobuf import DamagedError
 from tests.fuzz import discovering
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+from tests.fuzz.room import Complaints, Room, directory, heard
 
 _REQUEST = protobuf.block(1, protobuf.text(1, "a") + protobuf.text(1, "a::1")) + protobuf.block(
     1, protobuf.text(1, "b")
@@ -57,9 +51,9 @@ FRAGMENTS = (
 
 def check_checkpoint(data: bytes) -> bool:
     """Read it as the kubelet's checkpoint: what pods hold, or that it cannot be told."""
-    discovering.put(Path(_directory(), checkpoint.NAME), data)
+    discovering.put(Path(directory(), checkpoint.NAME), data)
     try:
-        held = checkpoint.read(_directory())
+        held = checkpoint.read(directory())
     except checkpoint.UnreadableError:
         return False
     checkpoint.kinds(held)
@@ -99,13 +93,6 @@ def check_answer(data: bytes) -> bool:
     return _caller().call(data)
 
 
-@functools.cache
-def _directory() -> str:
-    directory = tempfile.mkdtemp(prefix="cdi-sync-fuzz-")
-    atexit.register(shutil.rmtree, directory)
-    return directory
-
-
 def connections() -> list[bytes]:
     """Return what a client sends that calls each method."""
     requests = (b"", b"", _REQUEST, _PREFERENCE, b"")
@@ -127,56 +114,21 @@ def answers() -> list[bytes]:
     return [_plugin().answer(data) for data in connections()]
 
 
-class _Room:
-    """An event loop in which nothing may go wrong unseen."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.loop.set_exception_handler(self._broken)
-        atexit.register(self.loop.close)
-        self._fault: BaseException | None = None
-
-    def _broken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._fault = context.get("exception") or RuntimeError(context["message"])
-
-    def do(self, work: Callable[[], None]) -> None:
-        async def called() -> None:
-            work()
-
-        self.run(called())
-
-    def run(self, awaitable: Awaitable[Any]) -> Any:
-        self._fault = None
-        answer = self.loop.run_until_complete(awaitable)
-        if self._fault:
-            raise self._fault
-        return answer
-
-
-class _Plugin(logging.Handler):
+class _Plugin:
     """A resource that is served; a method that fails tells the log, and so us."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self._path = os.path.join(_directory(), "plugin.sock")
-        self._room = _Room()
-        self._failed = ""
+        self._path = os.path.join(directory(), "plugin.sock")
+        self._room = Room()
+        self._complaints = Complaints()
         listing = Listing("acme.com/x", Resource(name="acme.com/x", shares=2), {"a": Listed(True), "b": Listed(False)})
         self._served = Served(self._path, listing, lambda: None, lambda _word: None)
         self._room.do(self._served.server.start)
         atexit.register(self._served.server.stop)
-        log = logging.getLogger("cdi-sync")
-        log.addHandler(self)
-        log.propagate = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "please report" in record.getMessage():
-            self._failed = record.getMessage()
 
     def hear(self, data: bytes) -> bool:
-        self._failed = ""
         answer = self.answer(data)
-        assert not self._failed, self._failed
+        self._complaints.none()
         if random.Random(data).random() < 0.02:
             assert _has_data(self.answer(_calling(messages.ALLOCATE, _REQUEST))), "nobody is served any more"
         return _has_data(answer)
@@ -186,19 +138,7 @@ class _Plugin(logging.Handler):
             peer.connect(self._path)
             peer.sendall(data)
             peer.setblocking(False)
-            return bytes(self._room.run(_heard(peer)))
-
-
-async def _heard(peer: socket.socket) -> bytes:
-    """Give the server some turns, and return what it said."""
-    heard = b""
-    for _ in range(8):
-        await asyncio.sleep(0)
-        try:
-            heard += peer.recv(1 << 20)
-        except (BlockingIOError, ConnectionResetError):
-            continue
-    return heard
+            return bytes(self._room.run(heard(peer)))
 
 
 def _has_data(frames: bytes) -> bool:
@@ -214,8 +154,8 @@ class _Caller:
     """Calls a peer who says what he is told to, and hangs up."""
 
     def __init__(self) -> None:
-        self._path = os.path.join(_directory(), "kubelet.sock")
-        self._room = _Room()
+        self._path = os.path.join(directory(), "kubelet.sock")
+        self._room = Room()
         self._word = b""
         self._server = self._room.run(asyncio.start_unix_server(self._say, self._path))
 

@@ -27,7 +27,7 @@ from tests.agent.runtimes.machine import CONFIG, Machine
 from tests.agent.runtimes.test_corpus import CORPUS
 from tests.cdi import soak
 from tests.cdi.strategies import FRAGMENTS
-from tests.fuzz import discovering, kubelet
+from tests.fuzz import discovering, kubelet, own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -222,4 +222,7 @@ TARGETS: dict[str, Target] = {
     "rpc-message": Target(kubelet.kubelet_messages, kubelet.check_message, kubelet.FRAGMENTS),
     "rpc-connection": Target(kubelet.connections, kubelet.check_connection, kubelet.FRAGMENTS),
     "rpc-answer": Target(kubelet.answers, kubelet.check_answer, kubelet.FRAGMENTS),
+    "http": Target(own.requests, own.check_request, own.FRAGMENTS),
+    "ledger": Target(own.ledgers, own.check_ledger, own.FRAGMENTS),
+    "journal": Target(own.journals, own.check_journal, own.FRAGMENTS),
 }  # fmt: skip

@@ -9,10 +9,14 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from agent import room
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Set
 
 _PATIENCE = 5.0  # seconds; a node that takes longer does not open, and may not keep the others waiting
+_AGAIN = 2.0  # seconds until what could not be tried is tried again
+_SHORT = {errno.EMFILE, errno.ENFILE}  # this process is short of descriptors, which says nothing of the node
 _IN_USE = {errno.EBUSY, errno.EAGAIN}  # a node that one process may open at a time, and one has it open: it is alive
 
 
@@ -26,6 +30,7 @@ class Opening:
         self._running: dict[str, bool] | None = None
         self._hanging: dict[str, dict[str, bool]] = {}  # by node, the look that hangs there
         self._again = False
+        self._later: asyncio.TimerHandle | None = None
 
     def failing(self, nodes: Iterable[str]) -> Set[str]:
         """Return which of these nodes did not open when they were last tried, or were not yet tried."""
@@ -49,26 +54,41 @@ class Opening:
         wanted = {node: flags for node, flags in self._wanted.items() if node not in self._hanging}
 
         def work() -> None:
-            for node, flags in wanted.items():
-                results[node] = opens(node, flags)
-                if self._running is not results:
-                    break
+            try:
+                for node, flags in wanted.items():
+                    results[node] = opens(node, flags)
+                    if self._running is not results:
+                        break
+            except (OSError, MemoryError):  # it is short of something
+                pass
             with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
-                loop.call_soon_threadsafe(self._done, results)
+                loop.call_soon_threadsafe(self._done, results, wanted.keys() - results.keys())
 
         # Not asyncio's executor, which would wait for a hanging open when the agent ends.
         thread = threading.Thread(target=work, name="opening", daemon=True)
         try:
+            room.need_for_thread()
             thread.start()
-        except (RuntimeError, MemoryError):  # no room for one more thread; the next look tries again
+        except (OSError, RuntimeError, MemoryError):  # no room for one more thread
             self._running = None
+            self._try_later()
             return
         loop.call_later(_PATIENCE, self._late, results, tuple(wanted), 0)
 
-    def _done(self, results: dict[str, bool]) -> None:
+    def _try_later(self) -> None:
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_AGAIN, self._try_again)
+
+    def _try_again(self) -> None:
+        self._later = None
+        self.look(self._wanted)
+
+    def _done(self, results: dict[str, bool], untried: Iterable[str]) -> None:
         if self._running is results:
             self._running = None
-            self._heed(results)
+            self._heed({**dict.fromkeys(self._opened.intersection(untried), True), **results})
+            if untried:
+                self._try_later()
         else:  # it hung, and has come to an end
             self._hanging = {node: look for node, look in self._hanging.items() if look is not results}
             self._again = True
@@ -96,10 +116,16 @@ class Opening:
 
 
 def opens(node: str, flags: int) -> bool:
-    """Tell whether a node opens with these flags, or is there and only busy."""
+    """Tell whether a node opens with these flags, or is there and only busy.
+
+    Raises:
+        OSError: that cannot be tried, since no descriptor is free.
+    """
     try:
         os.close(os.open(node, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError as error:
+        if error.errno in _SHORT:
+            raise
         return error.errno in _IN_USE
     except ValueError:  # a NUL character in the path
         return False

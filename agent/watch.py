@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import mmap
 import os
 import threading
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent import room
 from agent.config.places import links
 from agent.host import Unreadable
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cdi-sync")
 _RECEIVE_BUFFER = 16 * 1024 * 1024  # bytes the kernel may queue of a burst of events; not allocated ahead
 _AT_ONCE = 1000  # events taken before others of the loop get their turn
-_THREAD = 16 * 1024 * 1024  # bytes that a thread may need to begin: twice its stack
 _BURST = 10  # how many times the quiet time a burst may keep us from looking
 
 
@@ -198,7 +198,9 @@ class Files:
         # half comes. We do not care which halves belong together.
         InotifyMoveEventGrouper.delay = 0.0
         _heed_the_log_of_watchdog(self._lost)
+        threading.excepthook = self._bereft
         self._observer: Any = None
+        self._dead = False  # whether a thread of the observer's has ended by a fault
         self._handler = FileSystemEventHandler()
         # Whatever happens is one thing to us; to tell kinds apart costs watchdog a new string for each event.
         setattr(self._handler, "dispatch", self._happened)  # noqa: B010 - as a subclass would override it
@@ -213,23 +215,41 @@ class Files:
 
     def stop(self) -> None:
         """Watch nothing any more."""
-        if self._observer:
-            self._observer.stop()
-            self._observer.join()
+        if self._observer and not self._dead:  # its threads end with the process in any case
+            with contextlib.suppress(KeyError):  # see `_bereft`
+                self._observer.stop()
+                self._observer.join()
+
+    def _bereft(self, fault: threading.ExceptHookArgs) -> None:
+        """Have all watched anew when a thread of the observer's has ended by a fault: it may be deaf, and says nothing.
+
+        watchdog loses track of directories below a deep one that are moved while it looks, and stumbles over that.
+        """
+        from watchdog.utils import BaseThread
+
+        if isinstance(fault.thread, BaseThread):
+            self._dead = True
+            self._lost()
 
     def _start(self) -> None:
-        """Start the observer's threads; a user may have no more than so many."""
+        """Start the observer's threads, in place of one that lives no more; a user may have no more than so many."""
         from watchdog.observers.inotify import InotifyObserver
 
         try:
-            _need_room()
+            room.need_for_thread()
             observer = InotifyObserver()
             observer.start()
         except (OSError, RuntimeError) as error:
             self._refuse("/ and what is below it", error)
             return
-        self._observer = observer
+        dead, self._observer, self._dead = self._observer, observer, False
         self._refused.clear()
+        self._watches.clear()
+        with self._lock:
+            self._changed.clear()  # of it the loop may never have been told
+        if dead:
+            with contextlib.suppress(RuntimeError):
+                threading.Thread(target=_end, args=(dead,), name="end of watching", daemon=True).start()
 
     def watch(self, wanted: Mapping[str, Interest]) -> None:
         """Watch these directories from now on, and no others.
@@ -244,9 +264,9 @@ class Files:
             for path in {directory, real, *links(directory)}:
                 parent = _nearest_existing(os.path.dirname(path))
                 self._add(os.path.realpath(parent), Interest(_below(path, parent)))
-        if self._observer is None:
+        if self._observer is None or self._dead:
             self._start()
-        if self._observer is None:
+        if self._observer is None or self._dead:
             return
         for path in set(self._watches) - set(self._interests):
             self._unschedule(path)
@@ -274,7 +294,7 @@ class Files:
         if identity[0] is None:
             return
         try:
-            _need_room()
+            room.need_for_thread()
             watch = self._observer.schedule(self._handler, path, recursive=deep, event_filter=_events(content=content))
         except (OSError, RuntimeError) as error:
             self._refuse(path, error)
@@ -339,10 +359,25 @@ class _LookAgain(logging.Handler):
 
 
 def _heed_the_log_of_watchdog(wake: Callable[[], None]) -> None:
-    """Wake on whatever watchdog complains of: of an overflowing queue it tells nobody but its log."""
+    """Wake on whatever watchdog complains of: of an overflowing queue it tells nobody but its log.
+
+    Where it loses track of directories that are moved, it warns with all that it has in mind, which helps nobody.
+    """
+    warnings.filterwarnings("ignore", module="watchdog")
     log = logging.getLogger("watchdog")
     log.handlers = [_LookAgain(wake)]
     log.propagate = False
+
+
+def _end(observer: Any) -> None:
+    """End what is left of an observer of which a thread has died; that may take for ever, for a lock it has left."""
+    with contextlib.suppress(KeyError):
+        observer._inotify_fd.stop()  # noqa: SLF001 - its own end comes to that only if all else goes well
+    for emitter in tuple(observer.emitters):
+        with contextlib.suppress(KeyError):
+            emitter.stop()
+    observer.emitters.clear()  # it would wait for them
+    observer.stop()
 
 
 def _events(*, content: bool) -> list[Any]:
@@ -353,11 +388,6 @@ def _events(*, content: bool) -> list[Any]:
              events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]  # fmt: skip
     contents = [events.FileClosedEvent, events.FileModifiedEvent, events.FileAttribEvent, events.DirAttribEvent]
     return names + contents if content else names
-
-
-def _need_room() -> None:
-    """Raise `OSError` where memory is short: Python would wait for ever for a thread that has no room to begin."""
-    mmap.mmap(-1, _THREAD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
 
 
 def _nearest_existing(path: str) -> str:

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
+import subprocess
+import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +16,7 @@ from agent.opening import Opening, flags_for, opens
 from tests.real import devices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -70,6 +74,17 @@ class Bench:
         async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - threads are what is waited for
                 await asyncio.sleep(0.005)
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Leave this process no free descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture
@@ -191,18 +206,79 @@ def test_a_node_that_was_not_asked_for_meanwhile_counts_as_not_tried(bench: Benc
     asyncio.run(steps())
 
 
-def test_a_thread_that_cannot_start_is_tried_again_at_the_next_look(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thread_that_cannot_start_is_tried_again_by_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(opening, "_AGAIN", 0.05)
 
     async def steps() -> None:
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", no_room)
             bench.look("a")
+            bench.look("a")
+            await asyncio.sleep(0.15)
         assert bench.failing("a") == "a"
-        bench.look("a")
         await bench.until(lambda: bench.failing("a") == "")
+        assert bench.tried == ["a"]
 
     asyncio.run(steps())
+
+
+def test_nodes_keep_their_word_while_no_descriptor_is_free_and_are_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad, new = (str(tmp_path / name) for name in ("good", "bad", "new"))
+    for node in (good, new):
+        os.mkfifo(node)
+    monkeypatch.setattr(opening, "_AGAIN", 0.05)
+
+    async def steps() -> None:
+        news = asyncio.Event()
+        nodes = Opening(news.set)
+        nodes.look({good: os.O_RDONLY, bad: os.O_RDONLY})
+        await asyncio.wait_for(news.wait(), 20)
+        news.clear()
+        with no_descriptors():
+            os.mkfifo(bad)
+            nodes.look(dict.fromkeys((bad, good, new), os.O_RDONLY))
+            await asyncio.sleep(0.2)
+            assert nodes.failing([good, bad, new]) == {bad, new}
+            assert not news.is_set()
+        await asyncio.wait_for(news.wait(), 20)
+        assert not nodes.failing([good, bad, new])
+
+    asyncio.run(steps())
+
+
+_SHORT_OF_MEMORY = """
+import asyncio, mmap, os, resource, sys
+from agent.opening import Opening
+
+async def main():
+    opened = asyncio.Event()
+    nodes = Opening(opened.set)
+    spare = mmap.mmap(-1, int(8.01 * 2**20))  # room for the stack of a thread, and for nothing else of it
+    pages = int(open("/proc/self/statm").read().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * mmap.PAGESIZE, -1))
+    taken = []
+    for size in (1 << 16, 1 << 12, 512, 256, 128, 64, 33):
+        try:
+            while True:
+                taken.append(bytes(size))
+        except MemoryError:
+            pass
+    spare.close()
+    nodes.look({"/dev/null": os.O_RDONLY})
+    taken.clear()
+    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    await asyncio.wait_for(opened.wait(), 20)
+
+asyncio.run(main())
+"""
+
+
+def test_no_room_in_memory_for_a_thread_holds_nobody_up(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", _SHORT_OF_MEMORY]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

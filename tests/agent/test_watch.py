@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
+import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from watchdog.observers.inotify import InotifyEmitter, InotifyObserver
+from watchdog.observers.inotify_c import InotifyFD
 
+from agent.watch import Files, Interest
 from tests.fuzz.discovering import check_message
 
 if TYPE_CHECKING:
@@ -68,3 +75,42 @@ def test_no_room_for_another_thread_is_a_limit_like_others_and_passes(tmp_path: 
     done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert f"{second} cannot be watched: cannot allocate memory" in done.stderr
+
+
+def end_by_fault(thread: threading.Thread) -> None:
+    """Have a thread end as it would for want of memory, as soon as it has something to do."""
+    assert thread.ident
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(MemoryError))
+
+
+@pytest.mark.parametrize("kind", [InotifyFD, InotifyObserver, InotifyEmitter])
+def test_a_thread_that_dies_is_noticed_and_all_is_watched_anew(
+    tmp_path: Path, kind: type[threading.Thread], capfd: pytest.CaptureFixture[str]
+) -> None:
+    hook, before = threading.excepthook, threading.enumerate()
+
+    async def steps() -> None:
+        woken = asyncio.Event()
+        wanted = {str(tmp_path): Interest(lambda _path: True)}
+        files = Files(woken.set)
+        files.watch(wanted)
+        ours = [one for one in threading.enumerate() if one not in before and isinstance(one, kind)]
+        for one in ours:
+            end_by_fault(one)
+        os.mkdir(tmp_path / "lost")
+        async with asyncio.timeout(20):
+            while all(one.is_alive() for one in ours):  # noqa: ASYNC110 - a thread is what is waited for
+                await asyncio.sleep(0.005)
+            await woken.wait()
+        files.watch(wanted)
+        await asyncio.sleep(0.1)  # what else is on its way
+        woken.clear()
+        os.mkdir(tmp_path / "seen")
+        await asyncio.wait_for(woken.wait(), 20)
+        files.stop()
+
+    try:
+        asyncio.run(steps())
+    finally:
+        threading.excepthook = hook
+    assert capfd.readouterr().err == ""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,3 +56,13 @@ def test_a_finding_is_told_with_what_is_needed_to_see_it_again(
     told = capsys.readouterr().err
     assert f"planted, input {result.inputs} of seed 5: b'" in told
     assert "KeyError: 'planted'" in told
+
+
+def test_guided_fuzzing_says_what_it_lacks() -> None:
+    argv = [sys.executable, "-m", "tests.fuzz.guided", "nothing"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    if importlib.util.find_spec("atheris") is None:
+        assert (done.returncode, done.stderr) == (1, "error: atheris is not installed; pip install atheris\n")
+    else:
+        assert done.returncode == 2
+        assert "there is no target 'nothing'; there are configuration, " in done.stderr

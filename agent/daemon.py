@@ -10,7 +10,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from agent import checkpoint, interests, loading, signals
+from agent import checkpoint, interests, loading, room, signals
 from agent.config import places
 from agent.discovery.udev import UdevDatabase
 from agent.notify import Notifier
@@ -182,8 +182,8 @@ class Agent:
 
     def _ping(self, loop: asyncio.AbstractEventLoop, interval: float) -> None:
         """Say that the loop turns, now and ever after; one that hangs has nobody to say it."""
+        loop.call_later(interval, self._ping, loop, interval)  # first: nothing may end the row of them
         self._manager.alive()
-        loop.call_later(interval, self._ping, loop, interval)
 
     def _announce(self) -> None:
         """Tell the service manager how the pass went, and once that a start or a reload ends with it."""
@@ -291,18 +291,18 @@ class Agent:
         """Make one pass; returns the seconds after which to look again even if nothing happens."""
         start = time.perf_counter()
         try:
+            room.need_for_look()
             outcome = self._reconciler.run(self.settings, self._ready_writer(), self._publisher.withdraw)
-        except StoreError as error:
-            if self._walled_off():
-                raise
+        except (StoreError, OSError, MemoryError) as error:
+            if isinstance(error, StoreError):
+                failure = error
+                if self._walled_off():
+                    raise
+            else:  # what is short now was not met where a fact is read
+                failure = StoreError(_unlookable(getattr(error, "strerror", None) or str(error) or "out of memory"))
             self._publisher.doubt(self._directory.as_left)
-            self._told.failures([error])
-            self._record.failed(error.problem, time.perf_counter() - start)
-            return self._retry()
-        except (OSError, MemoryError) as error:  # what is short now was not met where a fact is read
-            problem = _unlookable(getattr(error, "strerror", None) or str(error) or "out of memory")
-            self._told.failures([StoreError(problem)])
-            self._record.failed(problem, time.perf_counter() - start)
+            self._told.failures([failure])
+            self._record.failed(failure.problem, time.perf_counter() - start)
             return self._retry()
         self._publisher.offer(outcome)
         self._serve()

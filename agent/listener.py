@@ -90,8 +90,8 @@ class Listener:
             reason = (getattr(error, "strerror", None) or "out of memory").lower()
             _log.warning("%s: a connection waits: %s; raise the limits of this process", self._place, reason)
         self._short = now
-        self._loop.remove_reader(self._socket)
         self._again = self._loop.call_later(_PAUSE, self._resume)
+        self._loop.remove_reader(self._socket)  # last: were there no memory for the timer, nobody would listen again
 
     def _resume(self) -> None:
         self._again = None

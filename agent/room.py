@@ -1,12 +1,22 @@
-"""Room in memory, asked for before what would not bear that there is none."""
+"""Room in memory and for descriptors, asked for before what would not bear that there is none."""
 
 from __future__ import annotations
 
+import contextlib
 import mmap
+import os
 
 _THREAD = 16 * 1024 * 1024  # bytes that a thread may need to begin: twice its stack
+_DESCRIPTORS = 8  # of which a look at the node has open at a time, in libudev and out of it
 
 
 def need_for_thread() -> None:
     """Raise `OSError` where memory is short: Python would wait for ever for a thread that has no room to begin."""
     mmap.mmap(-1, _THREAD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+
+
+def need_for_look() -> None:
+    """Raise `OSError` where hardly a descriptor is free: libudev would know nothing of a device, and not say why."""
+    with contextlib.ExitStack() as taken:
+        for _ in range(_DESCRIPTORS):
+            taken.callback(os.close, os.open("/", os.O_PATH | os.O_CLOEXEC))

@@ -105,10 +105,8 @@ class Call:
 
         So a peer that does not read costs one message, and reads the newest when it does.
         """
-        if self._pending:
-            self._next = message
-        else:
-            self._pending += framed(message)
+        self._next = message
+        if not self._pending:
             self._connection.advance(self)
 
     @property
@@ -257,9 +255,11 @@ class _Connection(asyncio.BufferedProtocol):
         try:
             if call.flush():
                 del self.calls[call.id]
+            self.write()
         except H2Error:  # the peer has closed the stream, or broken a rule of HTTP/2: it will be told of
             return
-        self.write()
+        except MemoryError:  # part of it may be said: better the peer comes anew than that it waits for the rest
+            self.abort()
 
     def write(self) -> None:
         """Give to the kernel what HTTP/2 has to say."""

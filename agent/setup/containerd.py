@@ -130,6 +130,9 @@ class _Containerd:
             given = containerd.imports(tomltext.document(data.decode("utf-8")))
         except (EditError, UnicodeDecodeError):
             return []  # the planner says so
+        if any("\0" in one for one in given):
+            raise FileError(Problem(path, "imports a path with a NUL character", "take it out of imports; "
+                                    "containerd finds no such file either"))  # fmt: skip
         return [os.path.normpath(os.path.join(os.path.dirname(path), one)) for one in given]
 
     def _glob(self, pattern: str) -> list[str]:

@@ -83,8 +83,8 @@ class Keeper:
     async def _keep(self, settings: Settings) -> None:
         try:
             answer = await _child(settings)
-        except (OSError, ValueError, TimeoutError) as error:
-            reason = str(error) or "it took too long"
+        except (OSError, ValueError, TypeError, MemoryError) as error:
+            reason = str(error) or ("out of memory" if isinstance(error, MemoryError) else "it took too long")
             answer = {"problems": [f"its files could not be looked after: {reason}"]}
         finally:
             self._task = None

@@ -52,9 +52,9 @@ class Socket:
             with through(directory) as path:
                 listening = _bound(path)
                 status = os.lstat(path)
+            self._listener = Listener(listening, lambda: _Asked(self), os.path.join(directory, NAME))
             self._identity = status.st_dev, status.st_ino
             self._directory = directory
-            self._listener = Listener(listening, lambda: _Asked(self), os.path.join(directory, NAME))
         except OSError as error:
             self._tell(_problem(os.path.join(directory, NAME), error))
         else:

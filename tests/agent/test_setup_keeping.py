@@ -91,6 +91,16 @@ def test_a_broken_file_is_left_alone_until_it_is_corrected(agent: Agent, config:
     eventually(lambda: config.exists() and "enable_cdi = true" in config.read_text())
 
 
+@pytest.mark.parametrize("path", ["x\\u0000y", "x\\u0000y/*.toml", "x*\\u0000y.toml"])
+def test_an_import_that_is_no_path_is_said_in_one_line(agent: Agent, config: Path, path: str) -> None:
+    agent.wait_log("CDI is switched on in")
+    config.write_text(f'version = 2\nimports = ["/etc/{path}"]\n')
+    agent.wait_log(f"{config}: imports a path with a NUL character; take it out")
+    config.write_text(V2)
+    eventually(lambda: "enable_cdi = true" in config.read_text())
+    assert "Traceback" not in agent.log
+
+
 def test_a_tug_of_war_leaves_one_original(agent: Agent, config: Path, tmp_path: Path) -> None:
     for _ in range(4):
         eventually(lambda: "enable_cdi = true" in config.read_text())

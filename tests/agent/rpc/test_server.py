@@ -6,6 +6,8 @@ import os
 import resource
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -466,6 +468,43 @@ def test_a_peer_that_breaks_a_rule_and_reads_nothing_is_gone_all_the_same(servin
         peer.say(b"\0\0\1\0\0\0\0\0\7x")  # data of a stream that never was
         serving.await_held(0)
         serving.await_connections(0)
+
+
+_SHORT_OF_MEMORY = """
+import asyncio, mmap, resource, sys
+from agent.rpc.messages import framed
+from agent.rpc.server import Server, Streaming
+from tests.agent.rpc.house import HOLD, Peer
+
+async def main(path):
+    ended, calls = asyncio.Event(), []
+
+    def begin(call, _request):
+        call.ended = ended.set
+        calls.append(call)
+
+    server = Server(path, {HOLD: Streaming(begin)})
+    server.start()
+    with Peer(path).greet(2**31 - 1) as peer:
+        peer.h2.send_data(peer.begin(HOLD), framed(b""), end_stream=True)
+        peer.flush()
+        while not calls:
+            await asyncio.sleep(0.01)
+        message = bytes(64 * 2**20)
+        pages = int(open("/proc/self/statm").read().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * mmap.PAGESIZE + 2**20, -1))
+        calls[0].send(message)
+        await asyncio.wait_for(ended.wait(), 20)
+    server.stop()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_a_message_that_there_is_no_memory_for_ends_its_connection_and_no_more(path: str) -> None:
+    argv = [sys.executable, "-c", _SHORT_OF_MEMORY, path]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_idle_connections_keep_nobody_out_and_are_given_back(serving: Serving) -> None:

@@ -99,7 +99,7 @@ class UdevDatabase:
         if not self._has_data or not self.available:
             return None
         try:
-            return self._library.Devices.from_sys_path(self._context, syspath)
+            return self._library.Devices.from_sys_path(self._context, os.fsencode(syspath))  # any bytes are a name
         except self._library.DeviceNotFoundError:
             return None
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -9,7 +11,7 @@ import pyudev
 
 from agent.discovery.sysfs import Look, Roots
 from agent.discovery.udev import UdevDatabase
-from tests.real import devices
+from tests.real import devices, parts
 from tests.real.udev import Udevd
 
 NULL = "/sys/devices/virtual/mem/null"
@@ -53,6 +55,30 @@ def test_what_is_no_device_has_no_properties(database: UdevDatabase, syspath: st
     assert database.properties(syspath) is None
     assert database.tags(syspath) == frozenset()
     assert not database.owes(syspath, 0.0)
+
+
+_STRANGE_NAME = r"""
+import fcntl, os, socket, struct, subprocess
+from agent.discovery.sysfs import Look, Roots
+from agent.discovery.udev import UdevDatabase
+
+subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+subprocess.run(["mount", "-t", "sysfs", "none", "/sys"], check=True)
+os.makedirs("/run/udev/data")
+with socket.socket() as any_one:
+    fcntl.ioctl(any_one, 0x8923, struct.pack("16s16s", b"lo", b"\xff\xfe"))  # SIOCSIFNAME
+found = list(Look(Roots(), UdevDatabase()).network_devices())
+print([(one.sysname, one.properties["SUBSYSTEM"], one.tags) for one in found])
+"""
+
+
+@pytest.mark.root
+def test_a_network_interface_may_have_any_name(database: UdevDatabase) -> None:
+    parts.need("namespaces")
+    del database
+    argv = ["unshare", "--net", "--mount", sys.executable, "-c", _STRANGE_NAME]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[('\\udcff\\udcfe', 'net', frozenset())]\n"
 
 
 @pytest.mark.root

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import random
 import resource
 import shutil
 import signal
@@ -183,32 +181,6 @@ def test_a_node_is_not_looked_at_with_the_last_descriptor_which_libudev_would_do
     resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
     agent.wait_devices(KIND, {"a", "b"})
     assert agent.end() == 0
-
-
-def test_a_storm_of_moved_directories_leaves_the_watching_alive(agent: Agent, config: Path, nodes: Path) -> None:
-    deep = nodes.with_name("deep")
-    deep.mkdir()
-    config.write_text(class_of(deep).replace("/*", "/**"))
-    agent.wait_devices(KIND, set())
-    rng = random.Random(1)
-
-    def somewhere() -> Path:
-        return deep.joinpath(*rng.choices("abcd", k=rng.randint(1, 3)))
-
-    for _ in range(6000):
-        with contextlib.suppress(OSError):
-            if rng.random() < 0.5:
-                somewhere().mkdir(parents=True)
-            else:
-                somewhere().rename(somewhere())
-    (deep / "new").mkdir()
-    make_node(deep / "new" / "x", 1, 3)
-    agent.wait_devices(KIND, {"x"})
-    make_node(deep / "new" / "y", 1, 5)
-    agent.wait_devices(KIND, {"x", "y"})
-    assert agent.end() == 0
-    assert "Traceback" not in agent.log
-    assert "Warning" not in agent.log
 
 
 def test_events_of_devices_while_no_descriptor_is_free_end_nobody(agent: Agent, nodes: Path) -> None:

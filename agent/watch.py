@@ -198,7 +198,7 @@ class Files:
         # half comes. We do not care which halves belong together.
         InotifyMoveEventGrouper.delay = 0.0
         _heed_the_log_of_watchdog(self._lost)
-        threading.excepthook = self._bereft
+        self._excepthook, threading.excepthook = threading.excepthook, self._bereft
         self._observer: Any = None
         self._dead = False  # whether a thread of the observer's has ended by a fault
         self._handler = FileSystemEventHandler()
@@ -215,6 +215,7 @@ class Files:
 
     def stop(self) -> None:
         """Watch nothing any more."""
+        threading.excepthook = self._excepthook
         if self._observer and not self._dead:  # its threads end with the process in any case
             with contextlib.suppress(KeyError):  # see `_bereft`
                 self._observer.stop()
@@ -230,6 +231,8 @@ class Files:
         if isinstance(fault.thread, BaseThread):
             self._dead = True
             self._lost()
+        else:
+            self._excepthook(fault)
 
     def _start(self) -> None:
         """Start the observer's threads, in place of one that lives no more; a user may have no more than so many."""

@@ -114,3 +114,26 @@ def test_a_thread_that_dies_is_noticed_and_all_is_watched_anew(
     finally:
         threading.excepthook = hook
     assert capfd.readouterr().err == ""
+
+
+def test_the_fault_of_a_thread_of_others_is_told_as_ever() -> None:
+    told: list[threading.ExceptHookArgs] = []
+    hook, threading.excepthook = threading.excepthook, told.append
+
+    def fail() -> None:
+        raise KeyError("oops")
+
+    async def steps() -> None:
+        files = Files(pytest.fail)
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        await asyncio.sleep(0)
+        files.stop()
+
+    try:
+        asyncio.run(steps())
+        assert [fault.exc_type for fault in told] == [KeyError]
+        assert threading.excepthook == told.append
+    finally:
+        threading.excepthook = hook

@@ -25,6 +25,7 @@ from agent.render import render
 from agent.watch import Uevents
 from cdi import codec, schema, validation
 from tests.agent.trees import Node
+from tests.fuzz.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,30 +86,21 @@ class _Listener:
     """The agent's own listener, and a socket that speaks as udevd would."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(self._broken)
-        atexit.register(self._loop.close)
+        self._room = Room()
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _KOBJECT_UEVENT)
         self._woke = False
-        self._fault: BaseException | None = None
         self._uevents = Uevents(UdevDatabase(), self._wake, lambda _subsystem: True)
-        self._loop.run_until_complete(self._start())
-
-    async def _start(self) -> None:
-        self._uevents.start()
+        self._room.do(self._uevents.start)
 
     def _wake(self) -> None:
         self._woke = True
 
-    def _broken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._fault = context.get("exception") or RuntimeError(context["message"])
-
     def hear(self, message: bytes) -> bool:
-        self._woke, self._fault = False, None
+        if not message:  # the kernel sends none that is empty
+            return False
+        self._woke = False
         self._socket.sendto(message[:8192], (0, _UDEVS))
-        self._loop.run_until_complete(_two_turns())
-        if self._fault:
-            raise self._fault
+        self._room.run(_two_turns())
         return self._woke
 
 

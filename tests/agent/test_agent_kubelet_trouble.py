@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import time
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from tests.agent.users import as_nobody
 from tests.kubelet.client import CallError, Plugin
 from tests.real.devices import kernel
 from tests.real.udev import Udevd
+from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,16 +127,13 @@ def test_a_kubelet_that_comes_while_hardly_a_descriptor_is_free_is_served_when_t
 ) -> None:
     """What serves the kubelet is brought in when there is one, and that takes descriptors, too."""
     site.node("a")
-    kubelet = site.kubelet()
-    with site.agent() as agent:
+    with site.agent() as agent, ExitStack() as stack:
         agent.wait_devices(KIND, {"a"})
         eventually((site.state_dir / "agent.sock").exists)
-        soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (limit, hard))
-        site.node("b")
-        with kubelet:
+        with few_descriptors(limit, agent.process.pid):
+            site.node("b")
+            kubelet = stack.enter_context(site.kubelet())
             time.sleep(1)
             assert agent.process.poll() is None, agent.log
-            resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
-            wait_health(kubelet, {"a": True, "b": True})
+        wait_health(kubelet, {"a": True, "b": True})
         assert "Traceback" not in agent.log

@@ -18,6 +18,7 @@ from agent import signals
 from tests.agent.running import PROGRAM, Agent, devices, eventually, spec_file
 from tests.real import parts
 from tests.real.devices import make_node, tmpfs
+from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,15 +155,13 @@ def test_an_exclude_by_a_link_applies_when_the_link_comes_later(agent: Agent, co
 def test_an_agent_without_a_free_descriptor_keeps_what_it_has_and_heals(
     agent: Agent, config: Path, nodes: Path
 ) -> None:
-    soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (3, hard))
-    make_node(nodes / "b", 1, 5)
-    agent.wait_log("too many open files")
-    config.write_text(class_of(nodes) + class_of(nodes, OTHER))
-    agent.process.send_signal(signal.SIGHUP)
-    agent.wait_log("configuration: cannot be read now: too many open files")
-    assert devices(agent.spec_dir, KIND) == {"a"}
-    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    with few_descriptors(3, agent.process.pid):
+        make_node(nodes / "b", 1, 5)
+        agent.wait_log("too many open files")
+        config.write_text(class_of(nodes) + class_of(nodes, OTHER))
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_log("configuration: cannot be read now: too many open files")
+        assert devices(agent.spec_dir, KIND) == {"a"}
     agent.wait_devices(KIND, {"a", "b"})
     agent.wait_devices(OTHER, {"a", "b"})
     assert agent.end() == 0
@@ -173,23 +172,19 @@ def test_a_node_is_not_looked_at_with_the_last_descriptor_which_libudev_would_do
 ) -> None:
     taken = {int(name) for name in os.listdir(f"/proc/{agent.process.pid}/fd")}
     lowest = next(number for number in range(100) if number not in taken)
-    soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (lowest + 1, hard))
-    make_node(nodes / "b", 1, 5)
-    agent.wait_log("this node: cannot be looked at: too many open files; see to the limits")
-    assert devices(agent.spec_dir, KIND) == {"a"}
-    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    with few_descriptors(lowest + 1, agent.process.pid):
+        make_node(nodes / "b", 1, 5)
+        agent.wait_log("this node: cannot be looked at: too many open files; see to the limits")
+        assert devices(agent.spec_dir, KIND) == {"a"}
     agent.wait_devices(KIND, {"a", "b"})
     assert agent.end() == 0
 
 
 def test_events_of_devices_while_no_descriptor_is_free_end_nobody(agent: Agent, nodes: Path) -> None:
-    soft, hard = resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (3, hard))
-    Path("/sys/class/mem/null/uevent").write_text("change")
-    agent.wait_log("too many open files")
-    make_node(nodes / "b", 1, 5)
-    resource.prlimit(agent.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    with few_descriptors(3, agent.process.pid):
+        Path("/sys/class/mem/null/uevent").write_text("change")
+        agent.wait_log("too many open files")
+        make_node(nodes / "b", 1, 5)
     agent.wait_devices(KIND, {"a", "b"})
     assert agent.end() == 0
 

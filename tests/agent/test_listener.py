@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,10 @@ import pytest
 from agent import listener as module
 from agent import sockets
 from agent.listener import Listener
+from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 
@@ -77,17 +77,6 @@ async def word(connection: socket.socket) -> bytes:
     return said
 
 
-@contextlib.contextmanager
-def no_descriptor() -> Iterator[None]:
-    """Let this process open nothing more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def test_each_connection_gets_a_protocol_of_its_own(place: Path) -> None:
     async def scene(_listener: Listener) -> None:
         assert await asyncio.gather(*(word(caller(place)) for _ in range(100))) == [b"hello"] * 100
@@ -102,7 +91,7 @@ def test_connections_wait_while_no_descriptor_is_free(
 
     async def scene(_listener: Listener) -> None:
         connections = [caller(place) for _ in range(5)]
-        with no_descriptor():
+        with few_descriptors():
             await asyncio.sleep(0.3)
         assert await asyncio.gather(*map(word, connections)) == [b"hello"] * 5
 
@@ -120,7 +109,7 @@ def test_of_descriptors_that_are_free_now_and_again_is_told_once(
     async def scene(listener: Listener) -> None:
         for _ in range(3):
             connection = caller(place)
-            with no_descriptor():
+            with few_descriptors():
                 listener._accept()
             assert await word(connection) == b"hello"
 
@@ -135,7 +124,7 @@ def test_one_that_is_closed_while_connections_wait_is_gone_for_good(
 
     async def scene(listener: Listener) -> None:
         connection = caller(place)
-        with no_descriptor():
+        with few_descriptors():
             await asyncio.sleep(0.02)
             listener.close()
         await asyncio.sleep(0.1)
@@ -184,7 +173,7 @@ def test_a_loop_that_cannot_wait_just_now_is_asked_again(place: Path, monkeypatc
                 raise refused.pop()
             add_reader(*arguments)
 
-        with no_descriptor():
+        with few_descriptors():
             await asyncio.sleep(0.02)
         with monkeypatch.context() as patch:
             patch.setattr(loop, "add_reader", add_reader_later)

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +12,10 @@ import pytest
 from agent import opening
 from agent.opening import Opening, flags_for, opens
 from tests.real import devices
+from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -74,17 +73,6 @@ class Bench:
         async with asyncio.timeout(20):
             while not condition():  # noqa: ASYNC110 - threads are what is waited for
                 await asyncio.sleep(0.005)
-
-
-@contextmanager
-def no_descriptors() -> Iterator[None]:
-    """Leave this process no free descriptor."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture
@@ -239,7 +227,7 @@ def test_nodes_keep_their_word_while_no_descriptor_is_free_and_are_tried_again(
         nodes.look({good: os.O_RDONLY, bad: os.O_RDONLY})
         await asyncio.wait_for(news.wait(), 20)
         news.clear()
-        with no_descriptors():
+        with few_descriptors():
             os.mkfifo(bad)
             nodes.look(dict.fromkeys((bad, good, new), os.O_RDONLY))
             await asyncio.sleep(0.2)
@@ -252,26 +240,15 @@ def test_nodes_keep_their_word_while_no_descriptor_is_free_and_are_tried_again(
 
 
 _SHORT_OF_MEMORY = """
-import asyncio, mmap, os, resource, sys
+import asyncio, os
 from agent.opening import Opening
+from tests.shortage import memory_for_a_stack
 
 async def main():
     opened = asyncio.Event()
     nodes = Opening(opened.set)
-    spare = mmap.mmap(-1, int(8.01 * 2**20))  # room for the stack of a thread, and for nothing else of it
-    pages = int(open("/proc/self/statm").read().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * mmap.PAGESIZE, -1))
-    taken = []
-    for size in (1 << 16, 1 << 12, 512, 256, 128, 64, 33):
-        try:
-            while True:
-                taken.append(bytes(size))
-        except MemoryError:
-            pass
-    spare.close()
-    nodes.look({"/dev/null": os.O_RDONLY})
-    taken.clear()
-    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    with memory_for_a_stack():
+        nodes.look({"/dev/null": os.O_RDONLY})
     await asyncio.wait_for(opened.wait(), 20)
 
 asyncio.run(main())

@@ -21,28 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SHORT_OF_MEMORY = """
-import asyncio, mmap, os, resource, sys
+import asyncio, os, sys
 from agent.watch import Files, Interest
+from tests.shortage import memory_for_a_stack
 
 async def main(first, second):
     seen = asyncio.Event()
     files = Files(seen.set)
     every = Interest(lambda path: True)
     files.watch({first: every})
-    spare = mmap.mmap(-1, int(8.01 * 2**20))  # room for the stack of a thread, and for nothing else of it
-    pages = int(open("/proc/self/statm").read().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * mmap.PAGESIZE, -1))
-    taken = []
-    for size in (1 << 16, 1 << 12, 512, 256, 128, 64, 33):
-        try:
-            while True:
-                taken.append(bytes(size))
-        except MemoryError:
-            pass
-    spare.close()
-    files.watch({first: every, second: every})
-    taken.clear()
-    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    with memory_for_a_stack():
+        files.watch({first: every, second: every})
     files.watch({first: every, second: every})
     seen.clear()
     os.close(os.open(f"{second}/a", os.O_CREAT))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import resource
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.campaign.invariants import Judge, Reader, flaws
+from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,13 +182,8 @@ def test_the_reader_passes_over_what_is_no_file_and_keeps_nothing_of_it(tmp_path
 def test_a_reader_that_cannot_read_any_more_does_not_go_on_as_if_it_did(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(spec())
     reader = Reader(str(tmp_path), [str(tmp_path)])
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        with pytest.raises(OSError, match="Too many open files"):
-            reader.read(str(tmp_path), NAME)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with few_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        reader.read(str(tmp_path), NAME)
 
 
 def test_the_judge_shares_no_code_with_what_it_judges() -> None:

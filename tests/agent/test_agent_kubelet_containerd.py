@@ -48,6 +48,7 @@ def test_a_device_appears_is_admitted_opens_in_the_container_and_is_unhealthy_wh
 
             disk.remove()
             wait_health(kubelet, {disk.name: False})
+            eventually(lambda: disk.name not in site.specified())  # the kubelet is told before its spec goes
             with pytest.raises(CRIError, match=names[0]):
                 runtime.run(devices=kubelet.replay("pod", "main"), command=["true"])
 

@@ -52,8 +52,8 @@ def test_a_hundred_resources_are_served_by_one_agent(site: Site, registration: s
         kubelet.restart()
         eventually(lambda: whole(100), seconds=PATIENT)
         site.gone("k42")
-        eventually(lambda: whole(99), seconds=PATIENT)
-        assert kubelet.allocatable("acme.com/kind-42") == 0
+        # While others come anew, 99 may also be those without another one.
+        eventually(lambda: whole(99) and kubelet.allocatable("acme.com/kind-42") == 0, seconds=PATIENT)
 
 
 def test_a_list_that_is_too_long_for_the_kubelet_is_shortened_and_told_of(site: Site) -> None:

@@ -124,8 +124,9 @@ class Reconciler:
             StoreError: the specs cannot be read.
         """
         present = self._present(settings)
-        observations = self._observe(settings)
-        rendered = self._render(settings, observations, present)
+        with Look(self._roots, self._udev.fresh() if self._udev else None) as look:
+            observations = self._observe(settings, look)
+            rendered = self._render(settings, observations, present)
         holding, unsure = self._held_by_pods(settings, present)
         changes, problems = self._decide(rendered, present, holding)
         if writer:
@@ -151,10 +152,10 @@ class Reconciler:
         self._strayed |= {name for name, data in left.items() if data is not None and present.get(name) != data}
         return present
 
-    def _observe(self, settings: Settings) -> Mapping[str, Observation]:
+    def _observe(self, settings: Settings, look: Look) -> Mapping[str, Observation]:
         if self._declared_only:
             return {one.kind: Observation() for one in settings.classes}
-        return observe(settings.classes, Look(self._roots, self._udev.fresh() if self._udev else None))
+        return observe(settings.classes, look)
 
     def _render(
         self, settings: Settings, observations: Mapping[str, Observation], present: Mapping[str, bytes | None]

@@ -9,7 +9,7 @@ import stat
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from agent.host import Blind, Unreadable
 
@@ -18,6 +18,7 @@ from .disks import Disks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from types import TracebackType
 
     from agent.patterns import Pattern
 
@@ -51,7 +52,7 @@ class Udev(Protocol):
 
 
 class Look:
-    """One look at the node's devices."""
+    """One look at the node's devices; what it found does not refer to itself any more when its context is left."""
 
     def __init__(self, roots: Roots, udev: Udev | None) -> None:
         self.roots = roots
@@ -62,6 +63,16 @@ class Look:
         self._outer_links: dict[str, set[str]] = {}
         self._directories: dict[str, str] = {}
         self.tree = globs.Tree()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Forget the devices, which know this look: else each would wait for a full collection of garbage."""
+        self._kernel.clear()
+        self._devices.clear()
 
     def expand(self, pattern: Pattern) -> globs.Expansion:
         """Return the paths that a path pattern matches, and the directories that could not be listed."""

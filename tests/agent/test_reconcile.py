@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import gc
 import json
 import os
 import stat
@@ -488,3 +489,19 @@ def test_a_device_that_is_gone_from_a_class_that_is_not_goes_whoever_holds_it(be
     bench.run(settings(TWO))
     bench.run(settings(kubelet(place, "acme.com/modem=two") + DECLARED))
     assert bench.devices() == {"one": "/dev/null"}
+
+
+@pytest.mark.root
+def test_a_pass_leaves_nothing_to_the_garbage_collector(bench: Bench, node: Node) -> None:
+    """What waits for it takes room meanwhile, and the heap frays around it."""
+    bench = Bench(bench.path, node)
+    wanted = discovered(node, "{major}")
+    node.null("ttyA")
+    bench.run(wanted)
+    gc.collect()
+    gc.disable()
+    try:
+        bench.run(wanted)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

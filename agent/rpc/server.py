@@ -245,8 +245,9 @@ class _Connection(asyncio.BufferedProtocol):
             self._end(call)
 
     def _end(self, call: Call) -> None:
-        if self.calls.pop(call.id, None) and call.ended:
-            call.ended()
+        ended, call.ended = call.ended, None  # which mostly knows the call, and is not to keep it
+        if self.calls.pop(call.id, None) and ended:
+            ended()
 
     def advance(self, call: Call) -> None:
         """Send what can be sent of a call, now."""

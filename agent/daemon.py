@@ -129,8 +129,7 @@ class Agent:
             self._announce()
         except (OSError, ImportError, MemoryError) as error:  # no descriptor is free, for one
             with contextlib.suppress(MemoryError):
-                reason = getattr(error, "strerror", None) or str(error) or "out of memory"
-                self._told.failures([StoreError(_unlookable(reason))])
+                self._told.failures([StoreError(_unlookable(error))])
             return self._retry()
         return delay if self._hearing else min(delay, _DEAF)
 
@@ -299,7 +298,7 @@ class Agent:
                 if self._walled_off():
                     raise
             else:  # what is short now was not met where a fact is read
-                failure = StoreError(_unlookable(getattr(error, "strerror", None) or str(error) or "out of memory"))
+                failure = StoreError(_unlookable(error))
             self._publisher.doubt(self._directory.as_left)
             self._told.failures([failure])
             self._record.failed(failure.problem, time.perf_counter() - start)
@@ -383,9 +382,9 @@ class Agent:
         return self._publisher.matters(path)
 
 
-def _unlookable(reason: str) -> Problem:
+def _unlookable(error: Exception) -> Problem:
     hint = "see to the limits of this process; it is tried again"
-    return Problem("this node", f"cannot be looked at: {reason.lower()}", hint)
+    return Problem("this node", f"cannot be looked at: {room.lack(error)}", hint)
 
 
 def _any(_path: str) -> bool:

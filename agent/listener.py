@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from agent.room import lack
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
@@ -87,8 +89,7 @@ class Listener:
     def _pause(self, error: OSError | MemoryError) -> None:
         now = self._loop.time()
         if now - self._short > _QUIET:
-            reason = (getattr(error, "strerror", None) or "out of memory").lower()
-            _log.warning("%s: a connection waits: %s; raise the limits of this process", self._place, reason)
+            _log.warning("%s: a connection waits: %s; raise the limits of this process", self._place, lack(error))
         self._short = now
         self._again = self._loop.call_later(_PAUSE, self._resume)
         self._loop.remove_reader(self._socket)  # last: were there no memory for the timer, nobody would listen again

@@ -1,4 +1,4 @@
-"""Room in memory and for descriptors, asked for before what would not bear that there is none."""
+"""Room in memory and for descriptors: asked for before what would not bear that there is none, and the lack of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import os
 
 _THREAD = 16 * 1024 * 1024  # bytes that a thread may need to begin: twice its stack
 _DESCRIPTORS = 8  # of which a look at the node has open at a time, in libudev and out of it
+
+
+def lack(error: BaseException) -> str:
+    """Say in lower case what an `OSError`, a `MemoryError` or an `ImportError` complains of."""
+    return (getattr(error, "strerror", None) or str(error) or "out of memory").lower()
 
 
 def need_for_thread() -> None:

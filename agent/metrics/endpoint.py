@@ -13,6 +13,7 @@ from agent.listener import Listener
 from agent.metrics import health
 from agent.metrics.families import exposition
 from agent.metrics.http import CONNECTIONS, Answer, Site
+from agent.room import lack
 from cdi.errors import Problem
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Endpoint:
         _log.info("metrics are served at http://%s/metrics", address)
 
     def _tell(self, address: str, error: OSError | MemoryError) -> None:
-        reason = (getattr(error, "strerror", None) or str(error) or "out of memory").lower()
+        reason = lack(error)
         hint = _HINTS.get(getattr(error, "errno", None) or 0, "see to the limits of this process")
         problem = Problem(f"metrics at {address}", f"cannot be served: {reason}", f"{hint}; it is tried again")
         if problem != self.problem:

@@ -18,6 +18,7 @@ from agent import signals
 from tests.agent.running import PROGRAM, Agent, devices, eventually, spec_file
 from tests.real import parts
 from tests.real.devices import make_node, tmpfs
+from tests.real.udev import without_libudev
 from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
@@ -244,11 +245,7 @@ def test_without_inotify_the_resync_finds_what_changed(config: Path, nodes: Path
 
 
 def test_without_libudev_it_says_so_once_and_still_serves(config: Path, nodes: Path, tmp_path: Path) -> None:
-    library = next(Path("/usr/lib").glob("*/libudev.so.1.*"), None)
-    if library is None:
-        pytest.skip("libudev is not installed")
-    hidden = ["unshare", "--mount", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh"]
-    with Agent(config, tmp_path / "cdi", tmp_path / "log", under=hidden) as agent:
+    with Agent(config, tmp_path / "cdi", tmp_path / "log", under=without_libudev()) as agent:
         agent.wait_devices(KIND, {"a"})
         agent.wait_log("warning: libudev: cannot be used, so no event tells of devices")
         make_node(nodes / "b", 1, 5)  # that of a directory does

@@ -38,8 +38,7 @@ RULE = 'SUBSYSTEM=="block", KERNEL=="loop*|zram*", ENV{CAMPAIGN_SERIAL}="serial-
 _PATIENCE = 90.0  # seconds until all must be well again; the agent's own patience with a full disk is 60
 _STILL = 0.4  # seconds in which an event that tells of nothing new would show in the files
 _WITH_UDEVD = 4  # every so many rounds
-_WARM = 100  # rounds after which each trouble has come several times, and nothing may grow any more
-_SAMPLE = 20  # rounds at either end whose medians are compared
+_WARM = 20  # rounds after which nothing may grow any more
 _GROWTH, _SLACK = 1.05, 1024  # factor, KiB
 
 
@@ -292,9 +291,9 @@ class Campaign:
     def _grown(self) -> Iterator[str]:
         """Tell of what the witness holds more of than it did."""
         sizes = self.record.sizes[_WARM:]
-        if len(sizes) < 2 * _SAMPLE:
+        if len(sizes) < 2 * _WARM:
             return
-        early, late = sizes[:_SAMPLE], sizes[-_SAMPLE:]
+        early, late = sizes[:_WARM], sizes[-_WARM:]
         for name, slack in (("resident", _SLACK), ("descriptors", 1), ("threads", 1)):
             before, after = (statistics.median(getattr(size, name) for size in part) for part in (early, late))
             if after > _GROWTH * before and after > before + slack:

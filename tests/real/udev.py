@@ -246,3 +246,16 @@ def _listening() -> bool:
     """Whether a udevd, or systemd on behalf of one, waits at its control socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         return client.connect_ex(str(_CONTROL)) == 0
+
+
+def without_libudev() -> tuple[str, ...]:
+    """Return the command under which a program finds no libudev.
+
+    Raises:
+        MissingPartError: there is none to be hidden.
+    """
+    parts.need("root", "namespaces")
+    library = next(Path("/usr/lib").glob("*/libudev.so.1.*"), None)
+    if library is None:
+        raise parts.MissingPartError("libudev (libudev1 is not installed)")
+    return "unshare", "--mount", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh"

@@ -21,6 +21,7 @@ from tests.agent.metrics.prometheus import fetch, fetched, free_port
 from tests.agent.running import Agent, context_switches, eventually
 from tests.agent.status.states import STATE
 from tests.real.devices import machine
+from tests.real.udev import without_libudev
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,10 +186,7 @@ def test_health_and_readiness_tell_the_truth(site: Site, agent: Agent) -> None:
 
 @pytest.mark.real
 def test_one_without_libudev_lives_is_not_ready_and_says_why(site: Site) -> None:
-    library = next(Path("/usr/lib").glob("*/libudev.so.1.*"), None)
-    if library is None:
-        pytest.skip("libudev is not installed")
-    site.under = ("unshare", "--mount", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh")
+    site.under = without_libudev()
     port = free_port()
     serve_at(site, port)
     with site.agent() as agent:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import checkpoint, interests, loading, room, signals
 from agent.config import places
+from agent.directories import Directories, Interest
 from agent.discovery.udev import UdevDatabase
 from agent.notify import Notifier
 from agent.publish import Publisher
@@ -22,7 +23,7 @@ from agent.status.record import Record
 from agent.status.socket import Socket
 from agent.store import SpecDirectory, StoreError, Writer, passing
 from agent.told import JsonLines, Told
-from agent.watch import Files, Interest, Mounts, Uevents, Wake
+from agent.watch import Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
@@ -94,36 +95,39 @@ class Agent:
         self._publisher = Publisher(self.settings)
         self._listen()
         self._take_directory()
-        files = Files(self._waking("file"))
+        directories = Directories(self._waking("file"))
         self._containerd = Keeper(self._waking("containerd"))
-        mounts = Mounts(self._waking("mount"), lambda: interests.mounts(self.settings) or files.replaced())
+        mounts = Mounts(self._waking("mount"), lambda: interests.mounts(self.settings) or directories.replaced())
         mounts.start()
         try:
-            files.watch(self._wanted())
+            directories.watch(self._wanted())
             self._hear()  # before the first look, so that nothing falls in between
             while not self._stopping:
                 if self._fault:
                     raise self._fault
-                self._called = await self.wake.due(await self._turn(files))
+                self._called = await self.wake.due(await self._turn(directories))
         finally:
             self._tell_no_more()
             self._publisher.stop()
             mounts.stop()
-            files.stop()
+            directories.stop()
             await self._containerd.stop()
             if self._writer:
                 self._writer.close()
             self._manager.close()
         _log.info("stopped; the specs stay")
 
-    async def _turn(self, files: Files) -> float:
+    async def _turn(self, directories: Directories) -> float:
         """Look, write and tell once; returns the seconds after which to do so again even if nothing happens."""
         try:
             self._hear()
+            settings = self.settings
             await self._refresh_settings()
+            if self.settings is not settings:
+                directories.watch(self._wanted())  # before the look, so that nothing falls in between
             delay = self._pass()
             self._containerd.look(self.settings)
-            files.watch(self._wanted())
+            directories.watch(self._wanted())
             self._publisher.look()  # once more: what came before it was watched for is no event
             self._tell()
             self._announce()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,23 @@ def test_a_thousand_reconnects_leave_nothing_behind(site: Site) -> None:
         assert after[:2] == (threads, descriptors)
         assert after[2] <= 1.05 * memory
         wait_health(kubelet, {"a": True, "b": True})
+
+
+def test_a_burst_of_changes_leaves_no_heap_behind(site: Site) -> None:
+    """The kernel queues 16,384 of them at most, and tells when there were more."""
+    site.node("a")
+    with site.running() as (kubelet, agent):
+        wait_health(kubelet, {"a": True})
+        _, _, before = settled(agent)
+        agent.process.send_signal(signal.SIGSTOP)
+        for number in range(10_000):
+            path = site.nodes / f"passing{number % 100}"
+            path.touch()
+            path.unlink()
+        agent.process.send_signal(signal.SIGCONT)
+        site.node("b")
+        wait_health(kubelet, {"a": True, "b": True})
+        assert settled(agent)[2] - before < 1024
 
 
 def settled(agent: Agent) -> tuple[int, int, float]:

@@ -123,6 +123,19 @@ def test_a_changed_configuration_is_picked_up(agent: Agent, config: Path, nodes:
     eventually(lambda: not spec_file(agent.spec_dir, KIND).exists())
 
 
+def test_a_node_that_comes_while_a_new_class_is_taken_up(agent: Agent, config: Path, nodes: Path) -> None:
+    place, written = nodes.parent / "more", nodes.parent / "written.toml"
+    place.mkdir()
+    make_node(place / "first", 1, 3)
+    written.write_text(config.read_text() + class_of(place, "acme.com/more"))
+    eventually(lambda: settled(agent.process.pid))
+    written.rename(config)  # one event, and one pass
+    while not spec_file(agent.spec_dir, "acme.com/more").exists():  # to look now and then would be too late
+        pass
+    make_node(place / "second", 1, 3)
+    agent.wait_devices("acme.com/more", {"first", "second"})
+
+
 def test_a_broken_configuration_is_refused_whole_and_the_last_good_one_stays(
     agent: Agent, config: Path, nodes: Path
 ) -> None:

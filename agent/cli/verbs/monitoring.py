@@ -16,7 +16,7 @@ from agent.cli.terminal import harmless, say
 from agent.cli.verbs import details, documents
 from agent.cli.verbs.matching import matching, patterns
 from agent.cli.verbs.reading import DONE, directories, say_problems
-from agent.watch import Files, Interest
+from agent.directories import Directories, Interest
 from cdi.specdirs import SpecDirs
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class _Monitor:
         self._dirs = SpecDirs(directories(options))
         self._happened = asyncio.Event()
         self._stopped = False
+        self._targets: set[str] = set()  # of links: the directories where they end
 
     async def run(self) -> int:
         """Watch first, then look, so that nothing is missed in between."""
@@ -54,17 +55,17 @@ class _Monitor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
-        files = Files(self._happened.set)
+        watched = Directories(self._happened.set)
         try:
-            self._watch(files)
+            self._watch(watched)
             self._begin()
-            self._watch(files)
+            self._watch(watched)
             while await self._woken():
-                self._watch(files)  # first: a directory that came may change while we look
+                self._watch(watched)  # first: a directory that came may change while we look
                 self._look()
-                self._watch(files)
+                self._watch(watched)
         finally:
-            files.stop()
+            watched.stop()
         return DONE
 
     def _stop(self) -> None:
@@ -81,12 +82,18 @@ class _Monitor:
         self._happened.clear()
         return not self._stopped
 
-    def _watch(self, files: Files) -> None:
-        """Watch the directories, and those that links in them lead to: where a spec's content changes."""
+    def _watch(self, watched: Directories) -> None:
+        """Watch the directories, and those that links in them lead to: where a spec's content changes.
+
+        What such a link leads to was read before it was watched, and is looked at once more.
+        """
         paths = (file.path for file in self._dirs.registry.files)
         targets = {os.path.dirname(os.path.realpath(path)) for path in paths if os.path.islink(path)}
         every = Interest(lambda _: True, content=True)
-        files.watch({os.path.abspath(path): every for path in (*self._dirs.directories, *sorted(targets))})
+        watched.watch({os.path.abspath(path): every for path in (*self._dirs.directories, *sorted(targets))})
+        if targets - self._targets:
+            self._happened.set()
+        self._targets = targets
 
     def _begin(self) -> None:
         self._dirs.refresh()

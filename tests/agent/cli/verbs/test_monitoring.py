@@ -148,6 +148,18 @@ def test_what_links_lead_to(node: Node) -> None:
         monitor.wait("removed gamma.net/disk=sda", "added   gamma.net/disk=sdb", lines=2)
 
 
+def test_what_a_link_leads_to_changes_before_it_is_watched(node: Node) -> None:
+    with monitoring(node, "gamma.net/*") as monitor:
+        for number in range(30):
+            target = node.place / str(number) / "a.json"
+            target.parent.mkdir()
+            write(target, spec(f"gamma.net/disk{number}", "sda"))
+            (node.high / f"{number}.json").symlink_to(target)
+            monitor.wait(f"added   gamma.net/disk{number}=sda")
+            write(target, spec(f"gamma.net/disk{number}", "sdb"))
+            monitor.wait(f"removed gamma.net/disk{number}=sda", f"added   gamma.net/disk{number}=sdb", lines=2)
+
+
 def test_only_what_is_asked_for(node: Node) -> None:
     with monitoring(node, "*/disk=*") as monitor:
         write(node.high / "nics.json", spec("gamma.net/nic", "eth0"))

@@ -173,7 +173,7 @@ class SpecDirectory:
                 return known
             if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != _MODE:
                 return _Known.of(status, None)
-            with open(path, "rb", opener=_itself) as file:
+            with open(path, "rb", opener=itself) as file:
                 return _Known.of(status, file.read())
         except FileNotFoundError:
             return None
@@ -235,15 +235,16 @@ class Writer:
         path = os.path.join(self.directory.path, LOCK_NAME)
         while True:
             lock = self._lock_file(path)
-            # Whoever had it before may have removed the file between our opening and our locking it: then this is
-            # the lock of nothing, and another may hold the real one.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(lock), os.lstat(path)):
-                    break
-            os.close(lock)
-        self._sign(path)
-        self._sweep()
-        return lock
+            with contextlib.ExitStack() as given_back:
+                given_back.callback(os.close, lock)
+                # Whoever had it before may have removed the file between our opening and our locking it: then this is
+                # the lock of nothing, and another may hold the real one.
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(lock), os.lstat(path)):
+                        self._sign(path)
+                        self._sweep()
+                        given_back.pop_all()
+                        return lock
 
     def _lock_file(self, path: str) -> int:
         try:
@@ -264,7 +265,7 @@ class Writer:
     @staticmethod
     def _sign(path: str) -> None:
         """Write into the lock who holds it. On a full disk that fails, and the lock works all the same."""
-        with contextlib.suppress(OSError), open(path, "r+b", opener=_itself) as file:
+        with contextlib.suppress(OSError), open(path, "r+b", opener=itself) as file:
             file.truncate()
             file.write(f"{holding.process(os.getpid())}\n".encode())
 
@@ -308,7 +309,7 @@ class Writer:
             failures.append(_store_error(self.directory.path, "synced", error))
 
 
-def _itself(path: str, flags: int) -> int:
+def itself(path: str, flags: int) -> int:
     """Open for `open` what was just seen at a path; what took its place meanwhile is not followed or waited for."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 

@@ -102,13 +102,16 @@ class Uevents:
         self._monitors = [pyudev.Monitor.from_netlink(context, source) for source in ("udev", "kernel")]
 
     def start(self) -> None:
-        """Begin to listen. An event from now on wakes."""
+        """Begin to listen. An event from now on wakes. Raises `OSError`, and listens to nothing, where one cannot."""
         loop = asyncio.get_running_loop()
-        for monitor, heed in zip(self._monitors, (self._heed_udev, self._heed_kernel), strict=True):
-            with contextlib.suppress(OSError):  # without the privilege, the usual size must do
-                monitor.set_receive_buffer_size(_RECEIVE_BUFFER)
-            monitor.start()
-            loop.add_reader(monitor.fileno(), self._drain, monitor, heed)
+        with contextlib.ExitStack() as undo:
+            for monitor, heed in zip(self._monitors, (self._heed_udev, self._heed_kernel), strict=True):
+                with contextlib.suppress(OSError):  # without the privilege, the usual size must do
+                    monitor.set_receive_buffer_size(_RECEIVE_BUFFER)
+                monitor.start()
+                loop.add_reader(monitor.fileno(), self._drain, monitor, heed)
+                undo.callback(loop.remove_reader, monitor.fileno())
+            undo.pop_all()
 
     def _drain(self, monitor: Any, heed: Callable[[Set[str]], bool]) -> None:
         """Take what has come, and keep nothing of it but the nodes that went: a burst shall not widen the heap."""

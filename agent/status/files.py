@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from agent.status.state import SpecFile
-from agent.store import kind_of, ours
+from agent.store import itself, kind_of, ours
 from cdi import codec
 from cdi.errors import CDIError
 
@@ -77,7 +77,7 @@ def _read(path: str, status: os.stat_result) -> Spec | None:
     if not stat.S_ISREG(status.st_mode) or status.st_size > _LIMIT:
         return None
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(path, "rb", opener=itself) as file:
             return codec.decode(file.read(_LIMIT))
     except (OSError, CDIError):
         return None

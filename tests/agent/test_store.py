@@ -20,6 +20,7 @@ from tests.real import devices
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import FrameType
 
 NAME = "cdi-sync+acme.com+modem.json"
 OTHER = "cdi-sync+acme.com+other.json"
@@ -246,6 +247,24 @@ def test_the_lock_is_for_its_owner_alone_and_no_link_is_followed(tmp_path: Path)
     with pytest.raises(StoreError, match="cannot be written"):
         Writer(SpecDirectory(str(tmp_path)), create=True)
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("step", ["_sign", "_sweep"])
+def test_a_writer_short_of_memory_gives_the_lock_back(tmp_path: Path, step: str) -> None:
+    def fail(frame: FrameType, _event: str, _argument: object) -> None:
+        if frame.f_code.co_name == step:
+            raise MemoryError
+
+    before, tracing = os.listdir("/proc/self/fd"), sys.gettrace()
+    sys.settrace(fail)
+    try:
+        with pytest.raises(MemoryError):
+            Writer(SpecDirectory(str(tmp_path)), create=False)
+    finally:
+        sys.settrace(tracing)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    with Writer(SpecDirectory(str(tmp_path)), create=False) as writer:
+        assert writer.valid
 
 
 def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from agent.watch import Mounts, Uevents, Wake
 from cdi.errors import CDIError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agent.config.settings import Settings
     from agent.loading import Options
@@ -121,10 +121,7 @@ class Agent:
         """Look, write and tell once; returns the seconds after which to do so again even if nothing happens."""
         try:
             self._hear()
-            settings = self.settings
             await self._refresh_settings()
-            if self.settings is not settings:
-                directories.watch(self._wanted())  # before the look, so that nothing falls in between
             delay = self._pass()
             self._containerd.look(self.settings)
             directories.watch(self._wanted())
@@ -359,20 +356,19 @@ class Agent:
             self._failures += 1
         return min(_RETRY_LIMIT, 2.0 ** min(self._failures - 1, 10), self.settings.resync)
 
-    def _wanted(self) -> dict[str, Interest]:
-        """Name the directories to watch, and what matters in each."""
-        wanted = {self.settings.spec_dir: Interest(self._spec_matters, content=True)}
+    def _wanted(self) -> Iterator[tuple[str, Interest]]:
+        """Yield the directories to watch, and what matters in each."""
+        yield self.settings.spec_dir, Interest(self._spec_matters, content=True)
         for path in places.directories(self._options.config):
-            wanted[path] = Interest(_any, content=True)
+            yield path, Interest(_any, content=True)
         for directory in self._publisher.directories:
-            wanted[directory] = Interest(self._kubelet_matters)
+            yield directory, Interest(self._kubelet_matters)
         if self._holding:
-            wanted.setdefault(self.settings.kubelet.directory, Interest(self._kubelet_matters))
+            yield self.settings.kubelet.directory, Interest(self._kubelet_matters)
         for directory in self._containerd.directories:
-            wanted.setdefault(directory, Interest(self._containerd.matters, content=True))
+            yield directory, Interest(self._containerd.matters, content=True)
         for directory, deep in interests.directories(self.settings).items():
-            wanted.setdefault(directory, Interest(_any, deep=deep))
-        return wanted
+            yield directory, Interest(_any, deep=deep)
 
     def _spec_matters(self, path: str) -> bool:
         """What we wrote ourselves is no news."""

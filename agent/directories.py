@@ -18,24 +18,21 @@ from agent import room
 from agent.config.places import links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from watchdog.observers.inotify_c import InotifyEvent, WatchDescriptor
 
 _log = logging.getLogger("cdi-sync")
+_DESCRIPTORS = 3  # of a reader
 _READ = 4096  # bytes of events taken from the kernel at a time: some hundred of them
 _PATHS = 1000  # that changed and are remembered one by one
 _ANYTHING = ""  # stands for changes that nobody remembers
-# In `/dev` every use of `/dev/null` is an event: only names may matter there.
-_NAMES = (
-    InotifyConstants.IN_CREATE
-    | InotifyConstants.IN_DELETE
-    | InotifyConstants.IN_MOVE
-    | InotifyConstants.IN_DELETE_SELF
-    | InotifyConstants.IN_DONT_FOLLOW
-    | InotifyConstants.IN_MASK_ADD  # another path may lead to the same directory, and want other events of it
-)
+_ITSELF = InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_DELETE_SELF
+_NAMES = InotifyConstants.IN_CREATE | InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVE
+# In `/dev` every use of `/dev/null` would be one of these.
 _CONTENT = InotifyConstants.IN_MODIFY | InotifyConstants.IN_ATTRIB | InotifyConstants.IN_CLOSE_WRITE
+# Another path may lead to the same directory, and want other events of it.
+_HOW = InotifyConstants.IN_MASK_ADD | InotifyConstants.IN_DONT_FOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,7 @@ class Directories:
         self._watches: dict[str, _Watch] = {}
         self._stood: dict[str, tuple[int, int] | None] = {}
         self._refused: set[str] = set()
+        self._again = False  # whether `watch` was called before
         self._changed: set[str] = set()
         self._considering = False  # whether the loop has been told to consider what changed
         self._lock = threading.Lock()
@@ -70,20 +68,28 @@ class Directories:
         if self._reader:
             self._reader.end()
 
-    def watch(self, wanted: Mapping[str, Interest]) -> None:
-        """Watch these directories from now on, and no others.
+    def watch(self, wanted: Iterable[tuple[str, Interest]]) -> None:
+        """Watch these directories from now on, and no others; one may be of interest for several reasons.
 
-        To be called after every pass: a directory that was replaced is watched anew, and where one is missing its
-        nearest ancestor is watched until it comes. So are the links on the way to it. It wakes where something may
-        have happened before it was watched: below a deep directory, or where another stands than stood there.
+        To be called before the first pass and after every one: a directory that was replaced is watched anew, and
+        where one is missing its nearest ancestor is watched until it comes. So are the links on the way to it. From
+        the second call on it wakes when a directory was not watched until now: what happened there since it was
+        looked at, nobody has heard.
         """
+        again, self._again = self._again, True
         self._interests = _interests(wanted)
-        watches = self._planned()
+        planned = self._planned()
         if not self._ready():
             return
-        before, self._stood = self._stood, {path: watch.stands for path, watch in watches.items()}
-        if before and any(watch.unseen(before) for watch in watches.values()):
+        before, self._stood = self._stood, {path: watch.stands for path, watch in planned.items()}
+        replaced = any(before.get(path, stands) != stands for path, stands in self._stood.items())
+        begun = self._follow(planned)
+        if again and (begun or replaced):
             self._wake()
+
+    def _follow(self, watches: Mapping[str, _Watch]) -> bool:
+        """Watch what is planned; returns whether anything of it was not watched until now."""
+        begun = False
         for path in self._watches.keys() - watches.keys():
             self._drop(path)
         refused, self._refused = self._refused, set()
@@ -91,7 +97,8 @@ class Directories:
             stays = path in self._watches and self._watches[path].lives_as(watch)
             if not stays:
                 self._drop(path)
-                self._add(path, watch, refused)
+                begun |= self._add(path, watch, refused)
+        return begun
 
     def replaced(self) -> bool:
         """Tell whether another directory stands where a watched one stood: a file system was mounted or unmounted.
@@ -101,19 +108,21 @@ class Directories:
         return any(_identity(path) != stood for path, stood in self._stood.items())
 
     def _planned(self) -> dict[str, _Watch]:
-        """Return what to watch by path: the directories of interest, and those below deep ones."""
-        planned: dict[str, _Watch] = {}
-        below: dict[str, _Watch] = {}
+        """Return what to watch by path: first the directories of interest, then those below deep ones.
+
+        There may be too many of the latter for the kernel.
+        """
+        planned = {path: _Watch(path, self._happened, _events(here)) for path, here in self._interests.items()}
         for top, interests in self._interests.items():
-            content = any(one.content for one in interests)
-            planned[top] = _Watch(top, self._happened, content=content)
             if any(one.deep for one in interests):
-                below |= {path: _Watch(path, self._happened, content=content, top=top) for path in _below(top)}
-        return below | planned
+                for path in _below(top):
+                    events = _events(interests) | _events(self._interests.get(path, ()))
+                    planned[path] = _Watch(path, self._happened, events, top)
+        return planned
 
     def _ready(self) -> bool:
         """Have a reader that lives; one that died was short of something, and all is watched anew."""
-        if self._reader and self._reader.is_alive():
+        if self._reader and self._reader.listens:
             return True
         if self._reader:
             self._reader.end()
@@ -121,6 +130,7 @@ class Directories:
         self._watches.clear()
         try:
             room.need_for_thread()
+            room.need_for_descriptors(_DESCRIPTORS)  # else watchdog would leave some of them open
             self._reader = _Reader(lambda: self._happened(_ANYTHING))
             self._reader.start()
         except (OSError, RuntimeError) as error:
@@ -128,16 +138,17 @@ class Directories:
             return False
         return True
 
-    def _add(self, path: str, watch: _Watch, refused: set[str]) -> None:
+    def _add(self, path: str, watch: _Watch, refused: set[str]) -> bool:
         if watch.stands is None or self._reader is None:
-            return
+            return False
         try:
             watch.begin(self._reader)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 self._refuse(watch.top, error, refused)
-            return
+            return False
         self._watches[path] = watch
+        return True
 
     def _drop(self, path: str) -> None:
         watch = self._watches.pop(path, None)
@@ -191,6 +202,12 @@ class _Reader(InotifyFD):
         super().__init__()
         self.name = "inotify"
         self._ended = ended
+        self._failed = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self.is_alive() and not self._failed
 
     def run(self) -> None:
         """Hand over events until the end; one that comes for want of something, as memory, is told."""
@@ -200,6 +217,7 @@ class _Reader(InotifyFD):
                     for event in self.read_events(event_buffer_size=_READ):
                         self.handle_event(event)
         finally:
+            self._failed = True  # first: whoever is told may look before this thread has gone
             self._tell()
 
     def _tell(self) -> None:
@@ -214,43 +232,38 @@ class _Reader(InotifyFD):
 
     def end(self) -> None:
         """End the thread, if it lives, and close what it has open."""
+        if not self.listens:
+            self._is_reading = False  # so that nobody waits for it to close anything
+        self.stop()
         if self.is_alive():
-            self.stop()
             self.join()
-        else:
-            self._is_reading = False  # whatever it was at when it died
-            self.close()
 
 
 class _Watch:
     """A directory as it stood at its path, and what the reader calls for it until the kernel watches it no more."""
 
-    def __init__(self, path: str, told: Callable[[str], None], *, content: bool, top: str = "") -> None:
+    def __init__(self, path: str, told: Callable[[str], None], events: int, top: str = "") -> None:
         """``told`` is given the paths that change; ``top``: the deep directory that this one is below."""
         self.top = top or path
         self.stands = _identity(path)
         self._path = path
         self._told = told
-        self._content = content
+        self._events = events
         self._descriptor: WatchDescriptor | None = None
-
-    def unseen(self, before: Mapping[str, tuple[int, int] | None]) -> bool:
-        """Tell whether something else stood here before, or this came below a deep directory since."""
-        unknown = self.stands if self.top == self._path else None
-        return before.get(self._path, unknown) != self.stands
+        self._forgotten = False  # by the kernel
 
     def lives_as(self, planned: _Watch) -> bool:
         """Tell whether this one does what is planned, so that it may stay."""
-        living = self._descriptor is not None
-        return living and (self.stands, self._content) == (planned.stands, planned._content)
+        lives = self._descriptor is not None and not self._forgotten
+        return lives and (self.stands, self._events) == (planned.stands, planned._events)
 
     def begin(self, reader: _Reader) -> None:
         """Watch it; raises `OSError` where that cannot be done."""
-        mask = Mask(_NAMES | _CONTENT if self._content else _NAMES)
-        descriptor = reader.add_callback(os.fsencode(self._path), mask, self, CallbackId(id(self)))
-        if descriptor < 0:  # so it is told that this is not allowed
+        path, events = os.fsencode(self._path), Mask(self._events | _HOW)
+        self._descriptor = reader.add_callback(path, events, self, CallbackId(id(self)))
+        if self._descriptor < 0:  # so it is told that this is not allowed
+            self.end(reader)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        self._descriptor = descriptor
 
     def end(self, reader: _Reader) -> None:
         """Watch it no more."""
@@ -264,24 +277,42 @@ class _Watch:
 
     def on_watch_deleted(self, _descriptor: WatchDescriptor) -> None:
         """Be watched anew at the next look: another may stand there that looks the same, its inode used again."""
-        self._descriptor = None
+        self._forgotten = True
         self._told(_ANYTHING)
 
     def on_queue_overflow(self) -> None:
-        """Tell that events were lost."""
+        """Tell that events were lost; that this directory is watched no more may have been one of them."""
+        self._forgotten = True
         self._told(_ANYTHING)
 
 
-def _interests(wanted: Mapping[str, Interest]) -> dict[str, list[Interest]]:
-    """Return the interests by directory: those that are wanted, and in what leads to them."""
+def _interests(wanted: Iterable[tuple[str, Interest]]) -> dict[str, list[Interest]]:
+    """Return the interests by directory: those that are wanted, and in what leads to them.
+
+    Of what is further up it only matters whether it stays where it is: that is no interest.
+    """
     found: dict[str, list[Interest]] = {}
-    for directory, interest in wanted.items():
+    ways: set[str] = set()
+    for directory, interest in wanted:
         real = os.path.realpath(directory)
         found.setdefault(real, []).append(interest)
-        for path in {directory, real, *links(directory)}:
-            parent = _nearest_existing(os.path.dirname(path))
-            found.setdefault(os.path.realpath(parent), []).append(Interest(_leads_to(path, parent)))
+        ways.update((directory, real, *links(directory)))
+    for path in ways:
+        parent = _nearest_existing(os.path.dirname(path))
+        up = os.path.realpath(parent)
+        found.setdefault(up, []).append(Interest(_leads_to(path, parent)))
+        while up != "/":
+            up = os.path.dirname(up)
+            found.setdefault(up, [])
     return found
+
+
+def _events(interests: Iterable[Interest]) -> int:
+    """Return which events to ask the kernel for."""
+    events = int(_ITSELF)
+    for interest in interests:
+        events |= _NAMES | _CONTENT if interest.content else _NAMES
+    return events
 
 
 def _nearest_existing(path: str) -> str:
@@ -297,10 +328,13 @@ def _leads_to(path: str, parent: str) -> Callable[[str], bool]:
 
 
 def _below(top: str) -> Iterator[str]:
-    """Yield every directory below one; links to others are not followed."""
-    for at, names, _ in os.walk(top):
-        paths = (os.path.join(at, name) for name in names)
-        yield from (path for path in paths if not os.path.islink(path))
+    """Yield every directory below one, however deep; links to others are not followed."""
+    waiting = [top]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            yield from below
+            waiting += below
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -22,6 +22,11 @@ def need_for_thread() -> None:
 
 def need_for_look() -> None:
     """Raise `OSError` where hardly a descriptor is free: libudev would know nothing of a device, and not say why."""
+    need_for_descriptors(_DESCRIPTORS)
+
+
+def need_for_descriptors(count: int) -> None:
+    """Raise `OSError` where fewer than ``count`` descriptors are free."""
     with contextlib.ExitStack() as taken:
-        for _ in range(_DESCRIPTORS):
+        for _ in range(count):
             taken.callback(os.close, os.open("/", os.O_PATH | os.O_CLOEXEC))

@@ -71,7 +71,7 @@ def expand(pattern: Pattern, tree: Tree) -> Expansion:
     A path that the pattern spells out is named whether it exists or not.
     """
     walk = _Walk(pattern, tree)
-    walk.into("", pattern.text[1:].split("/"))
+    walk.along(pattern.text[1:].split("/"))
     return Expansion(tuple(sorted(walk.paths)), tuple(walk.blind))
 
 
@@ -91,33 +91,37 @@ class _Walk:
         if path in self.tree.blind:
             self.blind.append(self.tree.blind[path])
 
-    def into(self, directory: str, parts: list[str]) -> None:
-        head, rest = parts[0], parts[1:]
-        if "**" in head:
-            self.everything(directory)
-            return
-        component = component_pattern(head)
-        if component.literal and rest:
-            self.into(f"{directory}/{head}", rest)
-        elif component.literal:
-            self.paths.add(f"{directory}/{head}")
-        else:
-            self.matching(directory, component, rest)
-
-    def matching(self, directory: str, component: Pattern, rest: list[str]) -> None:
-        matched = [f"{directory}/{name}" for name in self.names(directory or "/") if component.matches(name)]
-        if not rest:
-            self.paths.update(matched)
-            return
-        for path in matched:
-            self.into(path, rest)
-
-    def everything(self, directory: str) -> None:
-        for name in self.names(directory or "/"):
-            path = f"{directory}/{name}"
-            if self.pattern.matches(path):
-                self.paths.add(path)
-            if self.tree.is_directory(path):
-                self.everything(path)
+    def along(self, parts: list[str]) -> None:
+        """Go from the root along the parts of the pattern, however many."""
+        waiting = [("", 0)]
+        while waiting:
+            directory, index = waiting.pop()
+            head = parts[index]
+            if "**" in head:
+                self.everything(directory)
+                continue
+            component = component_pattern(head)
+            if component.literal:
+                paths = [f"{directory}/{head}"]
             else:
-                self.heed(path)
+                paths = [f"{directory}/{name}" for name in self.names(directory or "/") if component.matches(name)]
+            if index + 1 == len(parts):
+                self.paths.update(paths)
+            else:
+                waiting.extend((path, index + 1) for path in reversed(paths))
+
+    def everything(self, top: str) -> None:
+        """Take what the pattern matches of all that is below a directory."""
+        waiting = [top]
+        while waiting:
+            directory = waiting.pop()
+            below = []
+            for name in self.names(directory or "/"):
+                path = f"{directory}/{name}"
+                if self.pattern.matches(path):
+                    self.paths.add(path)
+                if self.tree.is_directory(path):
+                    below.append(path)
+                else:
+                    self.heed(path)
+            waiting.extend(reversed(below))

@@ -61,7 +61,7 @@ class Look:
         self._devices: dict[str, SysDevice | None] = {}
         self._expanded: dict[str, globs.Expansion] = {}
         self._outer_links: dict[str, set[str]] = {}
-        self._directories: dict[str, str] = {}
+        self._directories = {"": "", "/": "/"}  # without links, by their paths
         self.tree = globs.Tree()
 
     def __enter__(self) -> Self:
@@ -86,9 +86,20 @@ class Look:
     def _real(self, path: str) -> str:
         """Return the path without links on the way; its last component may be one."""
         directory, name = os.path.split(path)
-        if directory not in self._directories:
-            self._directories[directory] = os.path.realpath(directory)
-        return os.path.join(self._directories[directory], name)
+        return os.path.join(self._directory(directory), name)
+
+    def _directory(self, path: str) -> str:
+        """Return a directory's path without links, each component looked at once, however many are below it."""
+        unknown, known = [], path
+        while known not in self._directories:
+            unknown.append(known)
+            known = os.path.dirname(known)
+        for below in reversed(unknown):
+            parent, name = os.path.split(below)
+            real = os.path.join(self._directories[parent], name)
+            linked = name in (".", "..") or os.path.islink(real)
+            self._directories[below] = os.path.realpath(real) if linked else real
+        return self._directories[path]
 
     def _note_links(self, paths: Iterable[str]) -> None:
         for path in paths:

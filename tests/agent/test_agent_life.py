@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.agent.nested import nested
 from tests.agent.running import PROGRAM, Agent, context_switches, devices, eventually, once, reading, spec, spec_file
 from tests.real.devices import machine, make_node, tmpfs
 
@@ -128,12 +129,34 @@ def test_a_node_that_comes_while_a_new_class_is_taken_up(agent: Agent, config: P
     place.mkdir()
     make_node(place / "first", 1, 3)
     written.write_text(config.read_text() + class_of(place, "acme.com/more"))
-    eventually(lambda: settled(agent.process.pid))
+    time.sleep(1)  # the passes of the start are over
     written.rename(config)  # one event, and one pass
     while not spec_file(agent.spec_dir, "acme.com/more").exists():  # to look now and then would be too late
         pass
     make_node(place / "second", 1, 3)
     agent.wait_devices("acme.com/more", {"first", "second"})
+
+
+def test_a_pattern_below_the_configuration_s_own_directory(agent: Agent, config: Path) -> None:
+    """That directory matters for two reasons, and what is below it for one of them."""
+    place = config.parent / "more"
+    place.mkdir()
+    config.write_text(class_of(config.parent / "*", "acme.com/more"))
+    names: set[str] = set()
+    for name in ("one", "two", "three"):  # the first ones may be seen by the pass that the configuration causes
+        names.add(make_node(place / name, 1, 3).name)
+        agent.wait_devices("acme.com/more", names)
+
+
+def test_directories_deeper_than_python_recurses(agent: Agent, config: Path, nodes: Path) -> None:
+    deep = nodes.parent / "deep"
+    deep.mkdir()
+    with nested(deep, 1500):
+        config.write_text(class_of(deep / "**", "acme.com/more"))
+        agent.wait_log("configuration loaded")
+        make_node(deep / "a" / "a" / "one", 1, 3)
+        agent.wait_devices("acme.com/more", {"one"})
+    assert agent.process.poll() is None
 
 
 def test_a_broken_configuration_is_refused_whole_and_the_last_good_one_stays(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from agent.cli.terminal import harmless, say
 from agent.cli.verbs import details, documents
 from agent.cli.verbs.matching import matching, patterns
 from agent.cli.verbs.reading import DONE, directories, say_problems
+from agent.config.places import links
 from agent.directories import Directories, Interest
 from cdi.specdirs import SpecDirs
 
@@ -47,7 +49,6 @@ class _Monitor:
         self._dirs = SpecDirs(directories(options))
         self._happened = asyncio.Event()
         self._stopped = False
-        self._targets: set[str] = set()  # of links: the directories where they end
 
     async def run(self) -> int:
         """Watch first, then look, so that nothing is missed in between."""
@@ -83,17 +84,12 @@ class _Monitor:
         return not self._stopped
 
     def _watch(self, watched: Directories) -> None:
-        """Watch the directories, and those that links in them lead to: where a spec's content changes.
-
-        What such a link leads to was read before it was watched, and is looked at once more.
-        """
-        paths = (file.path for file in self._dirs.registry.files)
-        targets = {os.path.dirname(os.path.realpath(path)) for path in paths if os.path.islink(path)}
+        """Watch the directories, and those that links in them lead to: where a spec's content changes."""
+        paths = [os.path.abspath(file.path) for file in self._dirs.registry.files if os.path.islink(file.path)]
+        on_the_way = itertools.chain(paths, map(os.path.realpath, paths), *map(links, paths))
+        targets = sorted({os.path.dirname(path) for path in on_the_way})
         every = Interest(lambda _: True, content=True)
-        watched.watch({os.path.abspath(path): every for path in (*self._dirs.directories, *sorted(targets))})
-        if targets - self._targets:
-            self._happened.set()
-        self._targets = targets
+        watched.watch((os.path.abspath(path), every) for path in (*self._dirs.directories, *targets))
 
     def _begin(self) -> None:
         self._dirs.refresh()

@@ -8,6 +8,7 @@ import pytest
 from agent.discovery.globs import Tree, expand, watched_directory
 from agent.host import Blind, Unseen
 from agent.patterns import path_pattern
+from tests.agent.nested import nested
 from tests.agent.users import as_nobody
 
 FILES = ["a1", "a2", "b", ".hidden", "dir/a1", "dir/c", "dir/deep/a3", "other/a1", "[x]"]
@@ -64,6 +65,14 @@ def test_a_directory_is_listed_once(tree: Path) -> None:
     (tree / "dir/new").touch()
     assert len(listings.names(str(tree / "dir"))) == 3
     assert len(Tree().names(str(tree / "dir"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("glob", "deepest"), [("**", 1499), ("/".join("*" * 1100), 1100), ("/".join("a" * 1100), 1100)]
+)
+def test_directories_deeper_than_python_recurses(tmp_path: Path, glob: str, deepest: int) -> None:
+    with nested(tmp_path, 1500):
+        assert "/".join("a" * deepest) in found(tmp_path, glob)
 
 
 def test_names_that_are_no_text_are_found(tmp_path: Path) -> None:

@@ -148,6 +148,20 @@ def test_what_links_lead_to(node: Node) -> None:
         monitor.wait("removed gamma.net/disk=sda", "added   gamma.net/disk=sdb", lines=2)
 
 
+def test_a_link_on_the_way_of_another_is_swapped(node: Node) -> None:
+    """As Kubernetes swaps the content of a ConfigMap."""
+    for version, name in (("v1", "sda"), ("v2", "sdb")):
+        (node.place / "map" / version).mkdir(parents=True)
+        write(node.place / "map" / version / "a.json", spec("gamma.net/disk", name))
+    current = node.place / "map" / "current"
+    current.symlink_to("v1")
+    (node.high / "link.json").symlink_to(current / "a.json")
+    with monitoring(node) as monitor:
+        (node.place / "map" / "next").symlink_to("v2")
+        (node.place / "map" / "next").rename(current)
+        monitor.wait("removed gamma.net/disk=sda", "added   gamma.net/disk=sdb", lines=2)
+
+
 def test_what_a_link_leads_to_changes_before_it_is_watched(node: Node) -> None:
     with monitoring(node, "gamma.net/*") as monitor:
         for number in range(30):

@@ -144,7 +144,7 @@ class Directories:
         try:
             watch.begin(self._reader)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
+            if watch.interests and not isinstance(error, FileNotFoundError):
                 self._refuse(watch.top, error, refused)
             return False
         self._watches[path] = watch
@@ -246,6 +246,7 @@ class _Watch:
         """``told`` is given the paths that change; ``top``: the deep directory that this one is below."""
         self.top = top or path
         self.stands = _identity(path)
+        self.interests = events != _ITSELF  # more than that it stays where it is
         self._path = path
         self._told = told
         self._events = events
@@ -299,11 +300,11 @@ def _interests(wanted: Iterable[tuple[str, Interest]]) -> dict[str, list[Interes
         ways.update((directory, real, *links(directory)))
     for path in ways:
         parent = _nearest_existing(os.path.dirname(path))
-        up = os.path.realpath(parent)
-        found.setdefault(up, []).append(Interest(_leads_to(path, parent)))
-        while up != "/":
-            up = os.path.dirname(up)
-            found.setdefault(up, [])
+        found.setdefault(os.path.realpath(parent), []).append(Interest(_leads_to(path, parent)))
+    for directory in tuple(found):
+        while directory != "/":
+            directory = os.path.dirname(directory)  # noqa: PLW2901 - this is the way up
+            found.setdefault(directory, [])
     return found
 
 

@@ -227,6 +227,8 @@ class Agent:
         except StoreError as error:
             if error.busy or not error.permitted:
                 raise
+        except OSError:  # it has become another in this moment: the first pass will say what is wrong
+            return
 
     def _serve(self) -> None:
         """Serve the kubelet; at the start, another agent that does so already ends this one."""
@@ -332,7 +334,8 @@ class Agent:
             self._writer = None
         self._writer = Writer(self._directory, create=self._create)
         self._create = False
-        self._place = os.stat(self._directory.path)
+        with contextlib.suppress(OSError):  # gone again: the pass will say so
+            self._place = os.stat(self._directory.path)
         return self._writer
 
     def _walled_off(self) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.store import LOCK_NAME
 from tests.agent.nested import nested
 from tests.agent.running import PROGRAM, Agent, context_switches, devices, eventually, once, reading, spec, spec_file
 from tests.real.devices import machine, make_node, tmpfs
@@ -329,6 +330,22 @@ def test_a_spec_directory_that_vanishes_is_one_error_and_is_taken_up_when_it_is_
     agent.wait_log("no such file or directory", times=3)
     agent.spec_dir.mkdir()
     agent.wait_devices(KIND, {"a", "b"})
+
+
+def test_a_spec_directory_that_vanishes_while_the_agent_starts_does_not_end_it(
+    config: Path, spec_dir: Path, tmp_path: Path
+) -> None:
+    for number in range(10):
+        with Agent(config, spec_dir, tmp_path / f"log{number}") as agent:
+            while not (spec_dir / LOCK_NAME).exists():  # to look now and then would be too late
+                assert agent.process.poll() is None, agent.log
+            spec_dir.rename(tmp_path / f"gone{number}")
+            # Before it has the lock it makes the directory anew, and later it does not.
+            eventually(lambda: spec_dir.exists() or f"error: {spec_dir}: " in agent.log, lambda: agent.log)
+            spec_dir.mkdir(exist_ok=True)
+            agent.wait_devices(KIND, {"a"})
+            assert agent.end() == 0
+        shutil.rmtree(spec_dir)
 
 
 def test_two_agents_never_hold_one_directory_also_after_it_was_replaced(

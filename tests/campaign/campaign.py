@@ -30,7 +30,7 @@ from tests.real.devices import kernel
 from tests.real.udev import Udevd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Set
 
     from tests.campaign.service import Size
 
@@ -188,13 +188,17 @@ class Campaign:
         """Do as systemd does, and judge each end that nobody asked for."""
         for service, active in self._active.items():
             service.tend()
-            while service.deaths:
-                death = service.deaths.pop()
-                because = [name for name in active if death.code in FAULTS[name].may_end]
-                self.record.deaths[because[0] if because else "unexpected"] += 1
-                if not because or "Traceback" in death.words:
-                    self.fault(f"the {service.site.name} ended by itself with {death.code} ({', '.join(active)}): "
-                               f"{death.words}")  # fmt: skip
+            self._account(service, active)
+
+    def _account(self, service: Service, active: Set[str]) -> None:
+        """Count how it ended, and find a fault with what none of the troubles explains."""
+        while service.deaths:
+            death = service.deaths.pop()
+            because = [name for name in active if death.code in FAULTS[name].may_end]
+            self.record.deaths[because[0] if because else "unexpected"] += 1
+            if not because or "Traceback" in death.words:
+                self.fault(f"the {service.site.name} ended by itself with {death.code} ({', '.join(active)}): "
+                           f"{death.words}")  # fmt: skip
 
     def _conclude(self, told: str, churn: Churn) -> None:
         """Wait until all is well, as it must be before long; then nothing may change any more."""
@@ -281,9 +285,10 @@ class Campaign:
 
     def _end(self) -> None:
         """Stop both agents; their specs stay, and nothing else."""
-        for service in self._active:
+        for service, active in self._active.items():
             if wrong := service.stop():
                 self.fault(f"the {service.site.name} {wrong}")
+            self._account(service, active)
             left = [path.name for path in service.site.spec_dir.iterdir() if path.name.startswith(".cdi-sync")]
             if left:
                 self.fault(f"the {service.site.name} left {', '.join(left)}")

@@ -91,7 +91,7 @@ class Service:
         self._agent = None
 
     def stop(self) -> str:
-        """Ask it to end; returns what was wrong with how it did."""
+        """Ask it to end; returns what was wrong if it did not, and keeps another end than that in ``deaths``."""
         if self._agent is None:
             return ""
         process, self._agent = self._agent.process, None
@@ -102,8 +102,9 @@ class Service:
             process.kill()
             process.wait()
             return "did not end when it was asked to"
-        # Before it listens, the signal's own effect ends it.
-        return "" if code in (0, -signal.SIGTERM) else f"ended with {code} when it was asked to end"
+        if code not in (0, -signal.SIGTERM):  # before it listens, the signal's own effect ends it
+            self.deaths.append(Death(code, self.news()[-2000:]))
+        return ""
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it lives."""

@@ -62,7 +62,6 @@ class _Monitor:
             self._begin()
             self._watch(watched)
             while await self._woken():
-                self._watch(watched)  # first: a directory that came may change while we look
                 self._look()
                 self._watch(watched)
         finally:

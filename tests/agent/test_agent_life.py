@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +15,7 @@ from agent.store import LOCK_NAME
 from tests.agent.nested import nested
 from tests.agent.running import PROGRAM, Agent, context_switches, devices, eventually, once, reading, spec, spec_file
 from tests.real.devices import machine, make_node, tmpfs
+from tests.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -326,7 +326,7 @@ def test_a_spec_directory_that_vanishes_is_one_error_and_is_taken_up_when_it_is_
     assert not agent.spec_dir.exists()
     away.rename(agent.spec_dir)
     agent.wait_devices(KIND, {"a", "b"})
-    shutil.rmtree(agent.spec_dir)
+    remove(agent.spec_dir)
     agent.wait_log("no such file or directory", times=3)
     agent.spec_dir.mkdir()
     agent.wait_devices(KIND, {"a", "b"})
@@ -345,13 +345,13 @@ def test_a_spec_directory_that_vanishes_while_the_agent_starts_does_not_end_it(
             spec_dir.mkdir(exist_ok=True)
             agent.wait_devices(KIND, {"a"})
             assert agent.end() == 0
-        shutil.rmtree(spec_dir)
+        remove(spec_dir)
 
 
 def test_two_agents_never_hold_one_directory_also_after_it_was_replaced(
     agent: Agent, config: Path, tmp_path: Path
 ) -> None:
-    shutil.rmtree(agent.spec_dir)
+    remove(agent.spec_dir)
     agent.spec_dir.mkdir()
     agent.wait_devices(KIND, {"a"})
     assert once(config, agent.spec_dir).returncode == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +18,7 @@ from tests.agent.running import PROGRAM, Agent, devices, eventually, spec_file
 from tests.real import parts
 from tests.real.devices import make_node, tmpfs
 from tests.real.udev import without_libudev
+from tests.removal import remove
 from tests.shortage import few_descriptors
 
 if TYPE_CHECKING:
@@ -319,4 +319,4 @@ def test_many_that_start_at_once_leave_one_holder_and_no_strange_word(config: Pa
             assert process.returncode == 0 or "is kept by" in errors, errors
         assert devices(spec_dir, KIND) == {"a"}
         assert [path.name for path in spec_dir.iterdir()] == [spec_file(spec_dir, KIND).name]
-        shutil.rmtree(spec_dir.parent)
+        remove(spec_dir.parent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 import tempfile
@@ -21,6 +20,7 @@ from tests.kubelet.pb import deviceplugin_pb2 as pb
 from tests.kubelet.referee import Referee
 from tests.kubelet.rules import STANDARD_DIRECTORY, VERSION, resource_problem
 from tests.kubelet.watcher import Watcher
+from tests.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,7 @@ class Kubelet:
 
     def remove_directory(self) -> None:
         """Take the directory away with all that is in it; a `restart` brings it back."""
-        shutil.rmtree(self.directory)
+        remove(self.directory)
 
     # Trouble
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -75,7 +75,8 @@ class Agent:
         self.process.wait()
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop; returns its exit code."""
+        """Ask it to stop, as soon as it can be asked; returns its exit code."""
+        eventually(lambda: heeds_signals(self.process.pid) or self.process.poll() is not None)
         self.process.send_signal(how)
         return self.process.wait(timeout=10)
 
@@ -88,6 +89,14 @@ class Agent:
             lambda: devices(self.spec_dir, kind) == names,
             lambda: f"{devices(self.spec_dir, kind)} instead of {names}; the log:\n{self.log}",
         )
+
+
+def heeds_signals(pid: int) -> bool:
+    """Tell whether a process heeds signals by now: before, the effect of its own that each has would end it."""
+    with suppress(OSError):
+        rows = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return bool(int(rows["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 def spec_file(spec_dir: Path, kind: str) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.agent.running import Agent
+from tests.agent.running import Agent, heeds_signals
 
 if TYPE_CHECKING:
     from tests.campaign.site import Site
@@ -66,11 +66,8 @@ class Service:
 
     @property
     def listens(self) -> bool:
-        """Whether it heeds signals by now: before, the effect of its own that each has would end it."""
-        with suppress(OSError):
-            rows = dict(line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines())
-            return bool(int(rows["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1)
-        return False
+        """Whether it lives and heeds signals."""
+        return heeds_signals(self.pid)
 
     def start(self) -> None:
         """Start it, with ``under`` before its command line."""

@@ -364,10 +364,9 @@ class Agent:
         yield self.settings.spec_dir, Interest(self._spec_matters, content=True)
         for path in places.directories(self._options.config):
             yield path, Interest(_any, content=True)
-        for directory in self._publisher.directories:
+        holding = (self.settings.kubelet.directory,) if self._holding else ()
+        for directory in {*self._publisher.directories, *holding}:  # once each: its test looks at sockets
             yield directory, Interest(self._kubelet_matters)
-        if self._holding:
-            yield self.settings.kubelet.directory, Interest(self._kubelet_matters)
         for directory in self._containerd.directories:
             yield directory, Interest(self._containerd.matters, content=True)
         for directory, deep in interests.directories(self.settings).items():

@@ -158,11 +158,10 @@ class Directories:
     def _refuse(self, path: str, error: OSError | RuntimeError, refused: set[str]) -> None:
         """Say that a directory cannot be watched, unless that is known."""
         if path not in refused | self._refused:
-            told = error.strerror if isinstance(error, OSError) else None
-            reason = told or (str(error.args[0]) if error.args else "it is not known why")
+            reason = room.lack(error)
             limit = "; raise fs.inotify.max_user_instances and max_user_watches" if "limit" in reason else ""
             _log.warning("%s cannot be watched: %s%s; changes there are seen at the next resync",
-                         path, reason.lower(), limit)  # fmt: skip
+                         path, reason, limit)  # fmt: skip
         self._refused.add(path)
 
     def _happened(self, path: str) -> None:
@@ -302,9 +301,10 @@ def _interests(wanted: Iterable[tuple[str, Interest]]) -> dict[str, list[Interes
         parent = _nearest_existing(os.path.dirname(path))
         found.setdefault(os.path.realpath(parent), []).append(Interest(_leads_to(path, parent)))
     for directory in tuple(found):
-        while directory != "/":
-            directory = os.path.dirname(directory)  # noqa: PLW2901 - this is the way up
-            found.setdefault(directory, [])
+        up = directory
+        while up != "/":
+            up = os.path.dirname(up)
+            found.setdefault(up, [])
     return found
 
 

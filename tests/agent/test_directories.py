@@ -139,7 +139,8 @@ def run(script: str, *paths: Path, under: tuple[str, ...] = ()) -> str:
 
 def test_no_room_for_a_thread_is_a_limit_like_others_and_passes(tmp_path: Path) -> None:
     said = run(_SHORT_OF_MEMORY, tmp_path)
-    assert said == "/ and what is below it cannot be watched: cannot allocate memory; changes there are seen at the next resync\n"  # fmt: skip # noqa: E501
+    what, when = "/ and what is below it cannot be watched", "changes there are seen at the next resync"
+    assert said == f"{what}: cannot allocate memory; {when}\n"
 
 
 @pytest.mark.root
